@@ -1,0 +1,89 @@
+"""What the rule engine reads: a rule is a test of one quantity on one kind of subject, in one to four tiers."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shouwang.kernel import content, events
+
+events.declares(
+    rules__alert_raised="研判发出新的报警事件",
+    rules__alert_upgraded="同一事件升到更高等级",
+    rules__alert_downgraded="同一事件降到较低等级",
+    rules__alert_cleared="读数恢复,事件结束",
+    rules__alert_acknowledged="有人确认知悉",
+    rules__alert_shelved="有人按理由搁置到某时",
+    rules__alert_unshelved="搁置结束",
+)
+TESTS = ("above", "below", "silent", "out_of_range")
+
+
+class Argument(BaseModel):
+    """Where a limit comes from, never a bare number: a dated param, or a limit of the point itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    param: str = ""
+    field: str = ""  # the param's value is a table: this column
+    limit: Literal["", "ll", "l", "h", "hh"] = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Argument":
+        if bool(self.param) == bool(self.limit):
+            raise ValueError("写 {param: …} 或 {limit: h},二者取一")
+        return self
+
+
+class Tier(BaseModel):
+    """One severity of a rule: active from `test`, until the value is back beyond `until` (else the deadband)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    test: dict[str, Argument]
+    until: Argument | None = None
+    level: str
+    means: str = ""  # what it is called on screens: 断电, 低报 …
+    means_en: str = ""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Tier":
+        if len(self.test) != 1 or next(iter(self.test)) not in TESTS:
+            raise ValueError(f"test 只写一个,可用:{'、'.join(TESTS)}")
+        return self
+
+
+class Guidance(BaseModel):
+    """An alarm requires a response: consequence, action, time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    consequence: str
+    action: str
+    consequence_en: str = ""
+    action_en: str = ""
+
+
+@content.kind("rules", engine="rules")
+class Rule(content.Spec):
+    """研判规则. Either `test` + `level`, or up to two high and two low `tiers`."""
+
+    quantity: str | list[str]
+    of: str | list[str]
+    if_: dict[str, Any] = Field(default={}, alias="if")  # facts of the point, its subject or its enterprise
+    pick: str = ""  # the point's fact that picks the row of a table param: place → T1
+    test: dict[str, Argument] = {}
+    level: str = ""
+    tiers: list[Tier] = []
+    hold: str | None = None  # on-delay; None: the point's own
+    release: str | None = None  # off-delay; None: the point's own
+    guidance: Guidance | None = None
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Rule":
+        if bool(self.test) == bool(self.tiers):
+            raise ValueError("写 test+level,或写 tiers,二者取一")
+        if self.test and not self.level:
+            raise ValueError("写了 test 就要写 level")
+        return self
+
+    @property
+    def steps(self) -> list[Tier]:
+        """The tiers, one for the short form."""
+        return self.tiers or [Tier(test=self.test, level=self.level)]
