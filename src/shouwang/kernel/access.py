@@ -16,7 +16,7 @@ from django.shortcuts import render
 from pydantic import Field
 
 from . import clock, content
-from .errors import NotAllowed
+from .errors import NotAllowed, SignInFirst
 from .models import Account, Grant
 
 PUBLIC = "public"
@@ -152,3 +152,21 @@ def accounts_in(role: str, region: str, subject: int | None = None) -> Iterable[
     found = Grant.objects.filter(role=role, account__is_active=True).select_related("account")
     return [g.account for g in found if _valid(g) and region.startswith(g.region)
             and (g.subject is None or g.subject == subject)]
+
+
+def allowed(permission: str) -> Callable[[View], View]:
+    """The access rule of an API operation: not signed in → SignInFirst (401), not permitted → NotAllowed (403)."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if permission != PUBLIC and not isinstance(request.user, Account):
+                raise SignInFirst("请先登录,或带上 Authorization: Bearer 令牌")
+            if not may(request.user, permission):
+                raise NotAllowed(f"您没有“{content.get('permissions', permission).title}”的权限")
+            return view(request, *args, **kwargs)
+
+        guard.access = permission  # type: ignore[attr-defined]
+        return guard
+
+    return wrap

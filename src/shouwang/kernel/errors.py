@@ -15,3 +15,7 @@ class NotAllowed(ShouwangError):
 
 class BadInput(ShouwangError):
     """What was submitted cannot be taken: field or row, reason, remedy."""
+
+
+class SignInFirst(ShouwangError):
+    """Nobody is signed in where somebody must be."""
