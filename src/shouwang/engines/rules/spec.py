@@ -67,7 +67,9 @@ class Rule(content.Spec):
     quantity: str | list[str]
     of: str | list[str]
     if_: dict[str, Any] = Field(default={}, alias="if")  # facts of the point, its subject or its enterprise
-    pick: str = ""  # the point's fact that picks the row of a table param: place → T1
+    # What picks the row of a table param: a fact of the point (place → T1), else "quantity", else "kind" (of subject).
+    # A row may carry its own `mark` and `basis`; a row without the asked `field` has no such tier.
+    pick: str = ""
     test: dict[str, Argument] = {}
     level: str = ""
     tiers: list[Tier] = []
