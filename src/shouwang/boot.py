@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -81,3 +82,9 @@ def forget() -> None:
     """The next `boot` reads everything again (tests)."""
     global _booted
     _booted = None
+
+
+def checks() -> list[Callable[[], list[str]]]:
+    """The static checks of the kernel and of every engine that has a `checks` module."""
+    modules = ["kernel.checks", *(f"engines.{e}.checks" for e in ("subjects", "rules", "flows"))]
+    return [importlib.import_module(f"shouwang.{m}").problems for m in modules]

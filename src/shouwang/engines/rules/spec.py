@@ -16,6 +16,7 @@ events.declares(
     rules__alert_unshelved="搁置结束",
 )
 TESTS = ("above", "below", "silent", "out_of_range")
+BARE = ("out_of_range",)  # tests that take no argument: the instrument's own range is in the point
 
 
 class Argument(BaseModel):
@@ -25,12 +26,6 @@ class Argument(BaseModel):
     param: str = ""
     field: str = ""  # the param's value is a table: this column
     limit: Literal["", "ll", "l", "h", "hh"] = ""
-
-    @model_validator(mode="after")
-    def _one(self) -> "Argument":
-        if bool(self.param) == bool(self.limit):
-            raise ValueError("写 {param: …} 或 {limit: h},二者取一")
-        return self
 
 
 class Tier(BaseModel):
@@ -47,6 +42,9 @@ class Tier(BaseModel):
     def _known(self) -> "Tier":
         if len(self.test) != 1 or next(iter(self.test)) not in TESTS:
             raise ValueError(f"test 只写一个,可用:{'、'.join(TESTS)}")
+        for name, argument in self.test.items():
+            if bool(argument.param) + bool(argument.limit) != (name not in BARE):
+                raise ValueError(f"{name} 写成 {name}: {{}}" if name in BARE else f"{name} 写 {{param: …}} 或 {{limit: h}}")
         return self
 
 

@@ -53,3 +53,8 @@ def rank(level: str) -> int:
 def graver(one: str, other: str) -> str:
     """The graver of two levels."""
     return one if rank(one) <= rank(other) else other
+
+
+@content.kind("places", engine="kernel")
+class Place(content.Spec):
+    """设置地点: where a sensor hangs, in a standard's own classes."""
