@@ -4,7 +4,7 @@ An engine says which file it reads (`kind`) and with which schema. A scene is a 
 `scene.yaml` and any of those files. Nothing here knows what a rule or a flow is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -135,15 +135,25 @@ def load_file(path: Path, scene: str = "") -> None:
     declared = _kinds.get(path.stem)
     if declared is None:
         raise ContentError(f"{path}: 没有引擎读 {path.name};可用:{'、'.join(sorted(_kinds))}")
-    for n, raw in enumerate(read_yaml(path) or [], 1):
-        where = f"{path} 第 {n} 条({raw.get('id', '?')})"
+    for where, raw in _items(path):
         try:
-            spec = declared.schema.model_validate({**_unfold(path.stem, dict(raw), where), "scene": scene})
+            spec = declared.schema.model_validate({**_unfold(path.stem, raw, where), "scene": scene})
         except ValidationError as wrong:
             raise ContentError(f"{where}: {_explain(wrong)}") from None
         if spec.key in _store[path.stem]:
             raise ContentError(f"{where}: id 重复,{spec.key} 已经有了")
         _store[path.stem][spec.key] = spec
+
+
+def _items(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each item with its place in words; a pattern that says `all: [...]` stands for those patterns together."""
+    for n, raw in enumerate(read_yaml(path) or [], 1):
+        if not isinstance(raw, dict):
+            raise ContentError(f"{path} 第 {n} 条: 应是一组“键: 值”,而不是 {raw!r}")
+        together = _patterns.get(f"{path.stem}.{raw.get('like')}", {}).get("all")
+        for name in together or [None]:
+            item = dict(raw) if name is None else {**raw, "like": name, "id": name}
+            yield f"{path} 第 {n} 条({item.get('id', '?')})", item
 
 
 def _explain(wrong: ValidationError) -> str:

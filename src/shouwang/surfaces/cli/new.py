@@ -39,7 +39,7 @@ high_temperature:
 - {{id: warning, title: 预警处置, title_en: Warning, like: warning}}
 """,
     "links.yaml": """\
-- {{like: warning_loop, with: {{flow: warning}}}}
+- {{like: warning_loop}}
 """,
     "tests/first.yaml": """\
 - name: 超限持续十秒才报,随即派给企业
