@@ -147,11 +147,12 @@ def _refusal(request: HttpRequest, account: Any, permission: str) -> HttpRespons
     return render(request, "refused.html", {"needs": title}, status=403)
 
 
-def accounts_in(role: str, region: str, subject: int | None = None) -> Iterable[Account]:
-    """Active accounts holding a role whose grant covers a region (and enterprise, when given)."""
-    found = Grant.objects.filter(role=role, account__is_active=True).select_related("account")
-    return [g.account for g in found if _valid(g) and region.startswith(g.region)
-            and (g.subject is None or g.subject == subject)]
+def accounts_in(role: str, region: str, subject: int | None = None, line: str = "") -> Iterable[Account]:
+    """Active accounts holding a role whose grant covers a region (and enterprise and line, when given)."""
+    prefixes = [region[:n] for n in range(len(region) + 1)]
+    found = Grant.objects.filter(Q(subject=None) | Q(subject=subject), role=role, account__is_active=True,
+                                 region__in=prefixes).select_related("account").order_by("account_id")
+    return [g.account for g in found if _valid(g) and (not g.line or not line or g.line == line)]
 
 
 def allowed(permission: str) -> Callable[[View], View]:

@@ -5,7 +5,9 @@ An engine says which file it reads (`kind`) and with which schema. A scene is a 
 """
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,6 +74,11 @@ def kind(filename: str, engine: str) -> Callable[[type[S]], type[S]]:
 
 def read_yaml(path: Path) -> Any:
     """A YAML 1.2 file as plain Python; syntax errors name file and line."""
+    return deepcopy(_parse(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=512)
+def _parse(path: Path, _mtime: int) -> Any:
     try:
         loaded = YAML(typ="safe", pure=True).load(path.read_text("utf8"))
     except YAMLError as wrong:

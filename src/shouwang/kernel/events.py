@@ -49,6 +49,7 @@ Action = Callable[..., object]
 _actions: dict[str, Action] = {}
 _types: dict[str, str] = {}
 _cause: ContextVar[Event | None] = ContextVar("cause", default=None)
+_depth: ContextVar[int] = ContextVar("depth", default=0)  # of links run now, not of the chain: an old matter is no loop
 
 
 def action(name: str) -> Callable[[Action], Action]:
@@ -106,9 +107,14 @@ def _follow(link: Link, event: Event) -> None:
     if link.run == "soon":
         Errand.objects.get_or_create(event=event, link=link.key, defaults={"due_at": clock.now()})
         return
-    if len(chain(event)) > MAX_DEPTH:
+    depth = _depth.get()
+    if depth >= MAX_DEPTH:
         raise ContentError(f"联动 {link.key} 绕成了圈(超过 {MAX_DEPTH} 步),请检查 links.yaml")
-    _actions[link.do](event=event, link=link, **link.with_)
+    token = _depth.set(depth + 1)
+    try:
+        _actions[link.do](event=event, link=link, **link.with_)
+    finally:
+        _depth.reset(token)
 
 
 def _matches(link: Link, event: Event) -> bool:

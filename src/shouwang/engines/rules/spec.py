@@ -81,6 +81,8 @@ class Rule(content.Spec):
             raise ValueError("写 test+level,或写 tiers,二者取一")
         if self.test and not self.level:
             raise ValueError("写了 test 就要写 level")
+        if len(self.steps) > 4:
+            raise ValueError("tiers 最多四档:两档高、两档低")
         return self
 
     @property

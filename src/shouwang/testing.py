@@ -1,0 +1,4 @@
+"""Situations (being wired)."""
+import pytest
+class SituationFile(pytest.Module):
+    pass
