@@ -1,0 +1,131 @@
+"""From the MQTT publish of an over-limit value to the warning in a connected browser, under the demo city's load.
+
+One command: starts the product with 17,001 points at 5 s, opens the wall in Chromium, publishes over-limit
+values from a gateway of its own, prints JSON; then gives Prometheus and Alertmanager the same workload.
+The rule is methane in a return airway, which has no delay of its own.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import rival_prometheus
+from playwright.sync_api import Page, sync_playwright
+from product import Product, environment, machine, percentiles, running
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader",
+            "--enable-unsafe-swiftshader", "--disable-background-networking"]
+WATCH = """() => {
+  window.seen = [];
+  const note = (node) => {
+    if (node.nodeType !== 1) return;
+    const own = node.matches('[data-published]') ? [node] : [];
+    for (const row of [...own, ...node.querySelectorAll('[data-published]')])
+      window.seen.push([Number(row.dataset.published), row.textContent, Date.now()]);
+  };
+  new MutationObserver((all) => all.forEach((m) => m.addedNodes.forEach(note)))
+    .observe(document.body, {childList: true, subtree: true});
+}"""
+
+
+def main() -> None:
+    """Run both and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--gap", type=float, default=0.5, help="mean seconds between over-limit values")
+    parser.add_argument("--points", type=int, default=40, help="points of the measuring gateway")
+    parser.add_argument("--no-rival", action="store_true")
+    args = parser.parse_args()
+    told: dict[str, Any] = {"machine": machine(), "load": "17,001 points each 5 s over MQTT QoS 1"}
+    with running() as product:
+        token = gateway(product, args.points)
+        told["shouwang"] = ours(product, token, args)
+    if not args.no_rival:
+        told["prometheus"] = theirs(int(args.seconds / args.gap / 2), args.gap)
+    print(json.dumps(told, ensure_ascii=False, indent=1))
+
+
+def gateway(product: Product, points: int) -> str:
+    """A mine's return airways with one methane point each, and their gateway's token."""
+    made = subprocess.run([sys.executable, str(Path(__file__).parent / "gateway.py"), str(points)], check=True,
+                          env=environment(product.folder, product.mqtt), stdout=subprocess.PIPE)
+    return str(json.loads(made.stdout)["token"])
+
+
+def ours(product: Product, token: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Milliseconds from publish to the row in the browser's ticker."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        page = sign_in(browser.new_page(viewport={"width": 1600, "height": 900}), product)
+        page.evaluate(WATCH)
+        sender = Sender(product, token, args)
+        sender.start()
+        while sender.is_alive():
+            page.wait_for_timeout(500)
+        page.wait_for_timeout(5000)
+        seen = page.evaluate("window.seen")
+        browser.close()
+    arrived: dict[int, float] = {}
+    for published, text, at in seen:
+        if "测量" in text:
+            arrived.setdefault(published, at)
+    ms = [arrived[t] - t for t in sender.sent if t in arrived]
+    return percentiles(ms) | {"sent": len(sender.sent), "missed": len(sender.sent) - len(ms)}
+
+
+def sign_in(page: Page, product: Product) -> Page:
+    """The city supervisor at the wall."""
+    account = product.account("shi")
+    page.goto(f"{product.url}/login/?next=/wall/")
+    page.fill("[name=username]", account["username"])
+    page.fill("[name=password]", account["password"])
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/wall/**")
+    page.wait_for_selector("body[data-live=open]", timeout=60_000)
+    return page
+
+
+class Sender(threading.Thread):
+    """Publishes alternately over and under the limit, at random moments; `sent` holds the event times of the overs."""
+
+    def __init__(self, product: Product, token: str, args: argparse.Namespace) -> None:
+        super().__init__(daemon=True)
+        self.sent: list[int] = []
+        self.args = args
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="bench")
+        self.client.username_pw_set(token)
+        self.client.connect("127.0.0.1", product.mqtt)
+        self.client.loop_start()
+
+    def run(self) -> None:
+        until, n, over = time.monotonic() + self.args.seconds, 0, [False] * self.args.points
+        while time.monotonic() < until:
+            time.sleep(random.expovariate(1 / self.args.gap))
+            point = n % self.args.points
+            over[point] = not over[point] if n >= self.args.points else True
+            now = time.time_ns() // 1_000_000
+            body = {f"测量{point:03d}": [{"ts": now, "values": {"methane": 1.2 if over[point] else 0.2}}]}
+            self.client.publish("v1/gateway/telemetry", json.dumps(body), qos=1)
+            if over[point]:
+                self.sent.append(now)
+            n += 1
+        self.client.disconnect()
+
+
+def theirs(alarms: int, gap: float) -> dict[str, Any]:
+    """Milliseconds from the change of the gauge to the webhook."""
+    if not rival_prometheus.available():
+        return {"absent": "apt-get install prometheus prometheus-alertmanager"}
+    found = rival_prometheus.measure(17_001, alarms, gap)
+    return percentiles(found.pop("latencies")) | found
+
+
+if __name__ == "__main__":
+    main()
