@@ -1,0 +1,27 @@
+"""Why something was not taken: the words drivers count by, with Chinese titles for the ingest health page."""
+
+REASONS = {
+    "malformed": "报文不是合法的 JSON 或结构不符",
+    "unknown_topic": "主题不认识",
+    "topic_too_long": "主题过长",
+    "unknown_device": "设备未登记",
+    "unknown_key": "测点未登记",
+    "not_a_number": "值不是数或超出可表示范围",
+    "empty": "值为空(无数据,不当作 0)",
+    "unit": "单位不能换算到该点位的单位",
+    "quality": "质量标记不认识",
+    "future": "时间超前过多",
+    "past": "时间过旧",
+    "malformed_packet": "MQTT 报文损坏",
+    "packet_too_big": "报文过大",
+    "protocol": "不符合 MQTT 协议次序",
+    "unsupported_version": "MQTT 版本不支持",
+    "bad_credentials": "凭据不对",
+    "login_limited": "登录失败过多,暂停受理该地址",
+    "too_many_connections": "连接数已满",
+    "keep_alive": "超过心跳期限未收到报文",
+    "revoked": "凭据已停用",
+    "unknown_source": "订阅配置中的来源未登记",
+    "overload": "来不及落盘,QoS 0 报文未收",
+    "internal": "处理时出错,见日志",
+}

@@ -1,0 +1,1 @@
+"""Tests of the drivers, with real sockets and real clients."""
