@@ -6,22 +6,7 @@ import sys
 
 from shouwang import __version__
 from shouwang.kernel.errors import ShouwangError
-
-VERBS = {
-    "up": "启动守望(接入、研判、网页、历史,演示城市)",
-    "check": "检查全部声明(场景、目录、联动),并给出改法",
-    "explain": "解释一条报警、事项、事件或规则的来龙去脉",
-    "new": "生成新场景的骨架",
-    "replay": "把记录文件当作网关经 MQTT 重放",
-    "major_hazard": "按 GB 18218-2018 辨识并分级",
-    "ingest": "接入进程(由 up 启动)",
-    "beat": "研判落库与时限进程(由 up 启动)",
-    "web": "网页进程(由 up 启动)",
-    "history": "历史归档进程(由 up 启动)",
-    "simulate": "演示城市的模拟网关(由 up 启动)",
-    "seed": "生成演示城市(由 up 启动)",
-    "messages": "编译英文界面文本",
-}
+from shouwang.surfaces.cli.verbs import VERBS
 
 
 def build() -> argparse.ArgumentParser:
