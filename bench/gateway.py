@@ -32,7 +32,8 @@ def make(points: int) -> dict[str, object]:
         airway = Subject.objects.create(kind="airway", code=f"bench-{n:03d}", name=name, parent=mine, top=mine,
                                         region=region, line="coal", sample=True)
         point = Point.objects.create(subject=airway, code=f"BENCH-{n:03d}", name=f"{name}甲烷", quantity="methane",
-                                     unit="%CH4", digits=2, range_low=0, range_high=4, facts={"place": "T2"}, sample=True)
+                                     unit="%CH4", digits=2,
+                                     range_low=0, range_high=4, facts={"place": "T2"}, sample=True)
         Channel.objects.create(point=point, source=source, device=name, key="methane")
     return {"token": token, "enterprise": mine.pk}
 

@@ -107,4 +107,5 @@ def percentiles(ms: list[float]) -> dict[str, float]:
         return {"count": 0}
     ordered = sorted(ms)
     at = [ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.99)]
-    return {"count": len(ordered), "p50_ms": round(at[0], 1), "p99_ms": round(at[1], 1), "max_ms": round(ordered[-1], 1)}
+    told = {"p50_ms": at[0], "p99_ms": at[1], "max_ms": ordered[-1]}
+    return {"count": len(ordered)} | {name: round(value, 1) for name, value in told.items()}

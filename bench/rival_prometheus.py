@@ -66,7 +66,8 @@ def configuration(folder: Path, exporter: int, alertmanager: int) -> None:
         f"scrape_configs: [{{job_name: city, static_configs: [{{targets: ['127.0.0.1:{exporter}']}}]}}]\n")
     (folder / "alertmanager.yml").write_text(
         f"route: {{receiver: desk, group_by: [point], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n"
-        f"receivers: [{{name: desk, webhook_configs: [{{url: 'http://127.0.0.1:{exporter}/', send_resolved: false}}]}}]\n")
+        "receivers: [{name: desk, webhook_configs: "
+        f"[{{url: 'http://127.0.0.1:{exporter}/', send_resolved: false}}]}}]\n")
 
 
 def measure(points: int, alarms: int, gap_s: float) -> dict[str, Any]:
@@ -79,8 +80,8 @@ def measure(points: int, alarms: int, gap_s: float) -> dict[str, Any]:
             subprocess.Popen(["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml",
                               f"--storage.path={folder}/am", f"--web.listen-address=127.0.0.1:{alertmanager}",
                               "--cluster.listen-address="], stderr=subprocess.DEVNULL),
-            subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-                              f"--web.listen-address=127.0.0.1:{prometheus}"], stderr=subprocess.DEVNULL),
+            subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml",
+                              f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{prometheus}"], stderr=subprocess.DEVNULL),
         ]
         try:
             time.sleep(4 * CADENCE_S)

@@ -17,7 +17,8 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src
 def test_the_reference_is_current():
     for name, text in reference.pages().items():
         standing = ROOT / "docs" / "reference" / name
-        assert standing.exists() and standing.read_text("utf8") == text, f"{name} 过时了:请运行 shouwang reference"
+        assert standing.exists(), f"缺 {name}:请运行 shouwang reference"
+        assert standing.read_text("utf8") == text, f"{name} 过时了:请运行 shouwang reference"
 
 
 def test_links_lead_somewhere():

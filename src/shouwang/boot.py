@@ -74,7 +74,8 @@ def _load_scene(folder: Path) -> None:
         params.load(folder / "params.yaml", prefix=f"{folder.name}.")
     if (folder / "hooks.py").exists():
         spec = importlib.util.spec_from_file_location(f"shouwang_scene_{folder.name}", folder / "hooks.py")
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+    assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 

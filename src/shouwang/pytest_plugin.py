@@ -26,6 +26,7 @@ def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Col
     """`<scene>/tests/*.yaml` holds situations."""
     from shouwang.testing import SituationFile
 
-    if file_path.suffix == ".yaml" and file_path.parent.name == "tests" and (file_path.parents[1] / "scene.yaml").exists():
+    in_scene = file_path.parent.name == "tests" and (file_path.parents[1] / "scene.yaml").exists()
+    if file_path.suffix == ".yaml" and in_scene:
         return SituationFile.from_parent(parent, path=file_path)
     return None

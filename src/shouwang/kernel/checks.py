@@ -68,7 +68,8 @@ def _budgets() -> list[str]:
     for scene, folder in content.folders.items():
         lines = sum(len(f.read_text("utf8").splitlines()) for f in folder.glob("*.yaml"))
         if lines > MAX_SCENE_LINES:
-            out.append(f"场景 {scene}: YAML 共 {lines} 行,超过 {MAX_SCENE_LINES};请用 like 引用,或把共有的放进 catalog、patterns")
+            out.append(f"场景 {scene}: YAML 共 {lines} 行,超过 {MAX_SCENE_LINES};"
+                       "请用 like 引用,或把共有的放进 catalog、patterns")
         hooks = folder / "hooks.py"
         if hooks.exists() and len(hooks.read_text("utf8").splitlines()) > MAX_HOOK_LINES:
             out.append(f"场景 {scene}: hooks.py 超过 {MAX_HOOK_LINES} 行;请把它变成引擎的函数")

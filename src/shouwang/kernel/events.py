@@ -129,7 +129,7 @@ def _matches(link: Link, event: Event) -> bool:
 
 
 def run_errands(limit: int = 200) -> int:
-    """Run due `soon` links, each in its own transaction; failures back off and keep their error. Returns how many ran."""
+    """Run due `soon` links, each in its own transaction; failures back off and keep their error. Returns the number."""
     ran = 0
     for errand in Errand.objects.filter(done_at=None, due_at__lte=clock.now()).order_by("id")[:limit]:
         claimed = Errand.objects.filter(pk=errand.pk, done_at=None, attempts=errand.attempts).update(

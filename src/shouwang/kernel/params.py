@@ -94,10 +94,14 @@ def lookup(path: str, on: date, locality: str = "cn") -> Dated:
         refresh()
     assert _rows is not None
     for place in lineage(locality):
-        found = [d for d in (*_rows.get((place, path), ()), *_files.get((place, path), ())) if d.since <= on]
-        if found:
-            return max(found, key=lambda d: d.since)
+        dated = (*_rows.get((place, path), ()), *_files.get((place, path), ()))
+        if found := [d for d in dated if d.since <= on]:
+            return max(found, key=_since)
     raise ContentError(f"参数 {path} 在 {on} 的 {locality} 没有生效值;请在参数页录入,或检查 params.yaml")
+
+
+def _since(dated: Dated) -> date:
+    return dated.since
 
 
 def value(path: str, on: date, locality: str = "cn") -> Any:

@@ -18,7 +18,7 @@ def someone(role: str, **grant) -> Account:
     return account
 
 
-@pytest.fixture()
+@pytest.fixture
 def firms():
     rows = [("甲厂", "370829001", "hazchem"), ("乙厂", "370811", "coal"), ("外地厂", "330211", "hazchem")]
     made = [Subject.objects.create(kind="enterprise", code=n, name=n, region=r, line=ln) for n, r, ln in rows]
@@ -56,7 +56,8 @@ def test_two_grants_add_up(firms):
 
 
 @pytest.mark.parametrize(("until", "credential", "valid"), [
-    (date(2026, 6, 1), "鲁A001", True), (date(2026, 5, 31), "鲁A001", False), (date(2026, 6, 1), "", False), (None, "鲁A001", False)])
+    (date(2026, 6, 1), "鲁A001", True), (date(2026, 5, 31), "鲁A001", False), (date(2026, 6, 1), "", False),
+    (None, "鲁A001", False)])
 def test_an_officer_needs_a_credential_valid_to_the_day(firms, until, credential, valid):
     officer = someone("officer", region="3708", valid_until=until, credential=credential)
     with clock.at(datetime(2026, 6, 1, 23, 59, tzinfo=clock.LOCAL)):

@@ -30,7 +30,7 @@ RULE = "- {id: hot, title: 热, quantity: temperature, of: enterprise, test: {ab
 def test_scene_outside_the_package_is_loaded(tmp_path):
     boot.boot(write(tmp_path / "dust", rules=RULE, links="- {like: warning_loop}\n"))
     assert content.get("rules", "dust.hot").level == "red"
-    assert [ln.do for ln in content.every("links") if ln.scene == "dust"][0] == "flows.open"
+    assert next(ln.do for ln in content.every("links") if ln.scene == "dust") == "flows.open"
 
 
 @pytest.mark.parametrize(("files", "says"), [
@@ -72,7 +72,8 @@ def test_yaml_12_keeps_norway_and_times(tmp_path):
 class TestParams:
     def file(self, tmp_path, locality="cn", value=70, since="2026-01-01"):
         path = tmp_path / "params.yaml"
-        path.write_text(f"limit: {{title: 限, unit: ℃, values: {{{since}: {{value: {value}, basis: 据, mark: M}}}}}}\n", "utf8")
+        dated = f"{{{since}: {{value: {value}, basis: 据, mark: M}}}}"
+        path.write_text(f"limit: {{title: 限, unit: ℃, values: {dated}}}\n", "utf8")
         params.load(path, locality=locality, prefix="dust.")
 
     def test_a_value_holds_from_its_day_on(self, tmp_path):
@@ -112,4 +113,5 @@ class TestParams:
 
 
 def test_lineage_of_a_grid():
-    assert params.lineage("cn_370829001002") == ["cn_370829001002", "cn_370829001", "cn_370829", "cn_3708", "cn_37", "cn"]
+    assert params.lineage("cn_370829001002") == [
+        "cn_370829001002", "cn_370829001", "cn_370829", "cn_3708", "cn_37", "cn"]

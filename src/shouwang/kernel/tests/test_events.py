@@ -12,7 +12,7 @@ from shouwang.kernel.models import Errand, Event
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture()
+@pytest.fixture
 def links(monkeypatch):
     declared: list[events.Link] = []
     real = content.every

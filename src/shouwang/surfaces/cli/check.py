@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"ok": not problems, "problems": problems, "scenes": scenes, "links": links},
                          ensure_ascii=False))
     else:
-        print("\n".join(problems) or f"{scenes} 个场景,{len(content.every('rules'))} 条规则,{links} 条联动,没有发现问题")
+        rules = len(content.every("rules"))
+        print("\n".join(problems) or f"{scenes} 个场景,{rules} 条规则,{links} 条联动,没有发现问题")
     return int(bool(problems))
 
 

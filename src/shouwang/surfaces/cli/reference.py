@@ -94,7 +94,8 @@ def _params() -> str:
 def _access() -> str:
     roles = content.every("roles")
     out = "# Roles and permissions\n\n"
-    rows = [[f"`{p.id}` {p.title}", *("●" if p.id in r.may else "" for r in roles)] for p in content.every("permissions")]
+    rows = [[f"`{p.id}` {p.title}", *("●" if p.id in r.may else "" for r in roles)]
+            for p in content.every("permissions")]
     return out + _table(["permission", *(r.title for r in roles)], rows)
 
 

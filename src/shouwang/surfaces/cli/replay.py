@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import paho.mqtt.client as mqtt
 import pyarrow.parquet as pq
+from paho.mqtt.enums import CallbackAPIVersion
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shouwang.kernel import clock, content
@@ -151,7 +152,7 @@ class Publisher:
         if not token:
             raise BadInput("没有网关令牌:在对照文件写 token,或设环境变量 SHOUWANG_TOKEN")
         self.mapping = mapping
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"replay-{os.getpid()}")
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"replay-{os.getpid()}")
         self.client.username_pw_set(token)
         self.client.max_inflight_messages_set(IN_FLIGHT)
         self.refused = ""
