@@ -1,0 +1,188 @@
+// The map: one region as a slab, its parts as buttons, its enterprises as lights.
+
+import * as ml from "../vendor/maplibre/maplibre-gl.mjs";
+import { calm, el, narrow } from "./elements.js";
+import { EMPTY, grain, layers } from "./slab.js";
+
+ml.setWorkerUrl(new URL("../vendor/maplibre/maplibre-gl-worker.mjs", import.meta.url).href);
+
+const PILLARS = 36; // light columns at most: markers cost more than circles
+const PINGS = 6;
+const TILT = { pitch: 42, bearing: -6 };
+const FLAT = { pitch: 0, bearing: 0 };
+
+const featureOf = (geometry, properties = {}) => ({ type: "Feature", geometry, properties });
+const collection = (features) => ({ type: "FeatureCollection", features });
+
+function padding() {
+  if (narrow()) return { left: 16, right: 16, top: 26, bottom: 54 };
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return { left: 28 * rem, right: 28 * rem, top: 12.5 * rem, bottom: 7.5 * rem };
+}
+
+export async function draw(box, { levels, colours, onPart, onEnterprise }) {
+  const map = new ml.Map({
+    container: box, attributionControl: false, dragRotate: true, maxPitch: 60, doubleClickZoom: false,
+    fadeDuration: 0, pixelRatio: Math.min(devicePixelRatio || 1, 2), cooperativeGestures: narrow(),
+    style: { version: 8, sources: {}, layers: [] }, ...(narrow() ? FLAT : TILT),
+  });
+  await map.once("load");
+  map.addImage("grain", grain());
+  for (const id of ["around", "outline", "parts", "lines", "firms", "chosen"])
+    map.addSource(id, { type: "geojson", data: EMPTY });
+  for (const layer of layers(colours, levels)) map.addLayer(layer);
+
+  let sheet = null;
+  let names = [];
+  let pillars = [];
+  let pings = [];
+  let popup = null;
+  let shown = null;
+
+  const view = () => (map.getPitch() > 10 ? TILT : FLAT);
+  const eased = (facts) => ({ ...facts, duration: calm() ? 0 : facts.duration ?? 900, essential: false });
+
+  function fit(duration = 900) {
+    const [west, south, east, north] = sheet.bounds;
+    map.fitBounds([[west, south], [east, north]], eased({ padding: padding(), ...view(), duration }));
+  }
+
+  function reset(next, duration) {
+    sheet = next;
+    map.getSource("around").setData(collection(sheet.context));
+    map.getSource("outline").setData(featureOf(sheet.outline));
+    map.getSource("lines").setData(collection(sheet.lines.map((line) => featureOf(line))));
+    map.getSource("chosen").setData(EMPTY);
+    unpop();
+    pings.forEach((ping) => ping.remove());
+    pings = [];
+    heat({});
+    map.setMinZoom(0);
+    fit(duration);
+  }
+
+  /** Shade the parts: the more open warnings, the brighter. */
+  function heat(counts) {
+    const most = Math.max(1, ...Object.values(counts));
+    map.getSource("parts").setData(collection(sheet.parts.map((part) => ({
+      ...part, properties: { ...part.properties, heat: (counts[part.properties.code] || 0) / most } }))));
+  }
+
+  function name(parts) {
+    names.forEach((marker) => marker.remove());
+    names = parts.map((part) => {
+      const count = el("i", { className: "num" });
+      const label = part.go
+        ? el("button", { className: "name", type: "button", onclick: () => onPart(part.code) }, part.name, count)
+        : el("span", { className: "name quiet" }, part.name, count);
+      const marker = new ml.Marker({ element: label, anchor: "center" }).setLngLat(part.at).addTo(map);
+      label.removeAttribute("role");
+      label.removeAttribute("aria-label");
+      if (!part.go) label.removeAttribute("tabindex");
+      return Object.assign(marker, { part, count });
+    });
+    requestAnimationFrame(untangle);
+  }
+
+  function tally(counts) {
+    for (const marker of names) {
+      const [open, level] = counts[marker.part.code] || [0, ""];
+      marker.count.textContent = open || "";
+      marker.count.className = `num lv-${level || "none"}`;
+      marker.weight = open;
+    }
+    requestAnimationFrame(untangle);
+  }
+
+  /** Names that would lie on one another step aside; where there is no room the lighter one hides. */
+  function untangle() {
+    const taken = [];
+    const tries = [[0, 0], [0, -20], [0, 20], [-30, 0], [30, 0], [0, -36], [0, 36], [-46, -18], [46, 18]];
+    for (const marker of [...names].sort((a, b) => (b.weight || 0) - (a.weight || 0))) {
+      const at = map.project(marker.getLngLat());
+      const node = marker.getElement();
+      const [w, h] = [node.offsetWidth / 2 + 3, node.offsetHeight / 2 + 1];
+      const free = tries.find(([dx, dy]) => taken.every(([x, y, tw, th]) =>
+        Math.abs(at.x + dx - x) > w + tw || Math.abs(at.y + dy - y) > h + th));
+      node.classList.toggle("crowded", !free);
+      if (!free) continue;
+      marker.setOffset(free);
+      taken.push([at.x + free[0], at.y + free[1], w, h]);
+    }
+  }
+
+  function enterprises(rows, filter) {
+    const kept = rows.filter(([, , , , level]) => filter.has(level || "none"));
+    const near = rows.length < 60 ? 1 : rows.length < 160 ? 0.5 : rows.length < 600 ? 0.15 : 0;
+    map.getSource("firms").setData(collection(kept.map(([id, , lon, lat, level]) =>
+      featureOf({ type: "Point", coordinates: [lon, lat] }, { id, level, near }))));
+    pillars.forEach((pillar) => pillar.remove());
+    const rank = { red: 0, orange: 1 };
+    pillars = kept.filter(([, , , , level]) => level in rank).sort((a, b) => rank[a[4]] - rank[b[4]]).slice(0, PILLARS)
+      .map(([, , lon, lat, level]) => {
+        const beam = el("div", { className: `pillar lv-${level}`, "aria-hidden": "true" });
+        const marker = new ml.Marker({ element: beam, anchor: "bottom" }).setLngLat([lon, lat]).addTo(map);
+        beam.removeAttribute("role");
+        beam.removeAttribute("aria-label");
+        beam.removeAttribute("tabindex");
+        return marker;
+      });
+  }
+
+  function ping(lon, lat, level) {
+    const ring = el("div", { className: `ping lv-${level}`, "aria-hidden": "true" });
+    const marker = new ml.Marker({ element: ring }).setLngLat([lon, lat]).addTo(map);
+    for (const extra of ["role", "aria-label", "tabindex"]) ring.removeAttribute(extra);
+    pings.push(marker);
+    if (pings.length > PINGS) pings.shift().remove();
+  }
+
+  function unpop() {
+    const was = popup;
+    popup = null;
+    was?.remove();
+    map.getSource("chosen").setData(EMPTY);
+  }
+
+  /** Stand a card at a place. */
+  function pop(card, lon, lat, closed) {
+    unpop();
+    map.getSource("chosen").setData(featureOf({ type: "Point", coordinates: [lon, lat] }));
+    if (narrow()) return;
+    const made = new ml.Popup({ offset: 18, maxWidth: "none", closeButton: false, closeOnClick: false })
+      .setLngLat([lon, lat]).setDOMContent(card).addTo(map);
+    made.on("close", () => popup === made && closed());
+    popup = made;
+  }
+
+  function fly(lon, lat) {
+    map.flyTo(eased({ center: [lon, lat], zoom: Math.max(map.getZoom(), 10.2), ...view(), duration: 1100 }));
+  }
+
+  function at(point, layer, reach = 0) {
+    const area = reach ? [[point.x - reach, point.y - reach], [point.x + reach, point.y + reach]] : point;
+    return map.queryRenderedFeatures(area, { layers: [layer] })[0]?.properties;
+  }
+
+  map.on("click", (event) => {
+    const firm = at(event.point, "firm", 5);
+    if (firm) return onEnterprise(firm.id);
+    const part = at(event.point, "parts") || at(event.point, "around");
+    if (part) onPart(part.code);
+  });
+  map.on("mousemove", (event) => {
+    const code = at(event.point, "parts")?.code || "";
+    if (code !== shown) map.setFilter("hover", ["==", ["get", "code"], shown = code]);
+    map.getCanvas().style.cursor = at(event.point, "firm", 5) || (code && sheet.parts.length > 1) ? "pointer" : "";
+  });
+  map.on("moveend", untangle);
+  map.on("resize", () => sheet && fit(0));
+
+  return {
+    reset, heat, name, tally, enterprises, ping, pop, unpop, fly, fit,
+    tilted: () => map.getPitch() > 10,
+    tilt: (up) => map.easeTo(eased({ ...(up ? TILT : FLAT), duration: 700 })),
+    label: (text) => map.getCanvas().setAttribute("aria-label", text),
+    idle: () => new Promise((done) => map.once("idle", done)),
+  };
+}
