@@ -27,7 +27,8 @@ class Matter(models.Model):
     delegate = models.ForeignKey(Account, models.PROTECT, null=True, related_name="delegated")
     entered_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
-    overdue = models.BooleanField(default=False)
+    overdue = models.BooleanField(default=False)  # in this state
+    late = models.PositiveSmallIntegerField(default=0)  # how many states were not left in time
     rung = models.PositiveSmallIntegerField(default=0)  # how far the ladder of this state has been climbed
     climb_at = models.DateTimeField(null=True, db_index=True)  # when the next rung is due
     flagged = models.CharField(max_length=200, blank=True)  # e.g. handled while still over the limit
@@ -39,7 +40,8 @@ class Matter(models.Model):
     last = models.ForeignKey(Event, models.PROTECT, null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["closed_at", "due_at"]), models.Index(fields=["top", "closed_at"]),
+        indexes: ClassVar = [models.Index(fields=["closed_at", "overdue", "due_at"]),
+                             models.Index(fields=["top", "closed_at"]),
                              models.Index(fields=["about"])]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["spec", "about"], condition=models.Q(closed_at=None) & ~models.Q(about=""),

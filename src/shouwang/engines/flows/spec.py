@@ -14,6 +14,7 @@ events.declares(
     flows__delegated="责任人委托他人办理",
     flows__overdue="超过办理时限",
     flows__escalated="升级到上一级值守",
+    flows__unheard="升级到顶仍无人应答",
     flows__releveled="随报警升级或降级而变",
     flows__closed="事项销号",
 )

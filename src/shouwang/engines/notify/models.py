@@ -66,6 +66,7 @@ class Delivery(models.Model):
     notice = models.ForeignKey(Notice, models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=20)  # webhook | smtp
     address = models.CharField(max_length=300)
+    hook = models.ForeignKey("Hook", models.SET_NULL, null=True)  # whose secret signs it
     due_at = models.DateTimeField(db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)

@@ -1,0 +1,48 @@
+"""Into a state: whose turn it is now, by when, and what everybody downstream should know of it."""
+
+from typing import Any
+
+from shouwang.kernel import clock, events
+
+from . import deadline, versions
+from .models import Matter
+
+
+def name(matter: Matter) -> str:
+    """How events call this matter: "matter:7"."""
+    return f"matter:{matter.pk}"
+
+
+def facts(matter: Matter) -> dict[str, Any]:
+    """What is known of the matter now, for whoever follows its events."""
+    state = versions.state_of(matter)
+    return {
+        "flow": matter.spec, "title": matter.title, "level": matter.level, "region": matter.region,
+        "line": matter.line, "top": matter.top_id, "enterprise": matter.top.name, "state": matter.state,
+        "state_title": state.title, "role": matter.role, "revision": matter.revision,
+        "due_at": matter.due_at.isoformat() if matter.due_at else None, "delegate": matter.delegate_id,
+        "status": matter.data.get("status", "actual"), "flagged": matter.flagged,
+    }
+
+
+def enter(matter: Matter, state_id: str) -> None:
+    """Into a state: whose turn, by when, when the first rung is due; an end closes the matter.
+
+    It follows from the matter's last event: the opening or the act.
+    """
+    state = versions.spec_of(matter).states[state_id]
+    now = clock.now()
+    matter.state, matter.role, matter.delegate = state_id, "" if state.end else state.by, None
+    matter.entered_at, matter.overdue, matter.rung = now, False, 0
+    matter.due_at = deadline.due(state, now, matter.level, matter.region)
+    matter.climb_at = deadline.next_rung(state, 0, now, matter.level, matter.region)
+    matter.end, matter.closed_at = state.end, now if state.end else None
+    matter.save(update_fields=["state", "role", "delegate", "entered_at", "overdue", "rung", "due_at", "climb_at",
+                               "end", "closed_at"])
+    with events.because(matter.last):
+        entered = events.emit("flows.entered", subject=matter.subject_id, scene=matter.scene, about=name(matter),
+                              remember=matter, **facts(matter))
+    if state.end:
+        with events.because(entered):
+            events.emit("flows.closed", subject=matter.subject_id, scene=matter.scene, about=name(matter),
+                        remember=matter, end=state.end, **facts(matter))
