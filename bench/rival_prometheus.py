@@ -81,7 +81,8 @@ def measure(points: int, alarms: int, gap_s: float) -> dict[str, Any]:
                               f"--storage.path={folder}/am", f"--web.listen-address=127.0.0.1:{alertmanager}",
                               "--cluster.listen-address="], stderr=subprocess.DEVNULL),
             subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml",
-                              f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{prometheus}"], stderr=subprocess.DEVNULL),
+                              f"--storage.tsdb.path={folder}/tsdb",
+                              f"--web.listen-address=127.0.0.1:{prometheus}"], stderr=subprocess.DEVNULL),
         ]
         try:
             time.sleep(4 * CADENCE_S)

@@ -75,7 +75,7 @@ def _load_scene(folder: Path) -> None:
     if (folder / "hooks.py").exists():
         spec = importlib.util.spec_from_file_location(f"shouwang_scene_{folder.name}", folder / "hooks.py")
         assert spec is not None
-    assert spec.loader is not None
+        assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
