@@ -57,6 +57,7 @@ class Ingest:
         self.problems: dict[str, str] = {}  # where → what is wrong now, empty when all is well
         self.sync_ms = 0.0
         self._offers: list[Offer] = []
+        self._after: list[Callable[[], object]] = []
         self._waiting = 0
         self._swept = 0
         self._unwritten: list[Transition] = []
@@ -95,6 +96,10 @@ class Ingest:
         self._offers.append(Offer(source, readings, done))
         self._waiting += n
         return True
+
+    def after_tick(self, done: Callable[[], object]) -> None:
+        """Call back when everything offered so far is durable and in the journal."""
+        self._after.append(done)
 
     def refuse(self, source: str, reason: str, excerpt: str, count: int = 1) -> None:
         """Count what a driver could not take."""
@@ -162,7 +167,8 @@ class Ingest:
         offers, self._offers, self._waiting = self._offers, [], 0
         now_ms = clock.now_ms()
         sweeping = bool(self.plan.version) and abs(now_ms - self._swept) >= SWEEP_MS
-        if not (offers or sweeping or self._coming or self._unwritten or self._save_wanted):
+        after, self._after = self._after, []
+        if not (offers or sweeping or after or self._coming or self._unwritten or self._save_wanted):
             return
         entries: list[wal.Record] = []
         if offers:
@@ -179,6 +185,8 @@ class Ingest:
         if old is not None:
             self.wal.close()  # a segment belongs to one plan: the next write begins a new one
         self._save_if_due([] if old is None else [old])
+        for done in after:
+            done()
 
     def _judge(self, offers: list[Offer], now_ms: int, entries: list[wal.Record]) -> None:
         batch = self._join(offers, now_ms)

@@ -103,3 +103,11 @@ async def give(ingest: Ingest, source: int, *rows: tuple[int, ...], done: Callab
     assert ingest.offer(source, readings(*rows), done or (lambda: told.append(1)))
     await ingest.tick()
     return bool(told)
+
+
+async def begun(data: Path, delay: int = 0) -> Ingest:
+    """An intake that has adopted the published plan and ticks when told."""
+    ingest = Ingest(data, Threshold(delay))
+    await ingest._look()
+    await ingest.tick()
+    return ingest

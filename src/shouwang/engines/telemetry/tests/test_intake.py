@@ -6,17 +6,9 @@ from pathlib import Path
 import pytest
 
 from shouwang.engines.telemetry import health, journal, wal
-from shouwang.engines.telemetry.intake import Ingest
 from shouwang.kernel import clock
 
-from .cast import T0, Threshold, give, make_plan, publish, readings, token
-
-
-async def begun(data: Path, delay: int = 0) -> Ingest:
-    ingest = Ingest(data, Threshold(delay))
-    await ingest._look()
-    await ingest.tick()
-    return ingest
+from .cast import T0, begun, give, make_plan, publish, readings, token
 
 
 def test_over_limit_is_durable_then_acknowledged_then_journalled(tmp_path: Path) -> None:
