@@ -83,7 +83,7 @@ class Standing:
         return np.where(silent, np.maximum(told, now_ms - GRACE_MS), told)
 
     def under(self, plan: Plan) -> "Standing":
-        """The same under another plan: points go over by id (and digits), sources by token."""
+        """The same under another plan: points go over by id (and digits), sources by name."""
         fresh = Standing(plan)
         pairs = [(self.plan.index[i], k) for i, k in plan.index.items() if i in self.plan.index]
         if pairs:
@@ -92,9 +92,9 @@ class Standing:
             shift = plan.points["digits"][new].astype(np.int64) - self.plan.points["digits"][old]
             scaled = np.rint(self.v[old] * 10.0 ** shift)
             fresh.v[new] = np.clip(scaled, -(2**31), 2**31 - 1).astype(np.int32)
-        by_token = {s.token_hash: i for i, s in enumerate(self.plan.sources)}
+        by_name = {s.name: i for i, s in enumerate(self.plan.sources)}
         for k, source in enumerate(plan.sources):
-            i = by_token.get(source.token_hash)
+            i = by_name.get(source.name)
             if i is not None:
                 for name in ("mark", "heard", "readings", "late"):
                     getattr(fresh, name)[k] = getattr(self, name)[i]
