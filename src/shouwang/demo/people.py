@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.contrib.auth.hashers import make_password
 
@@ -13,7 +13,7 @@ from shouwang.kernel.models import Account, Grant
 from . import names
 from .places import County, Grid, Town
 
-BEFORE, AFTER = 31, 60  # days of roster before and after today
+BEFORE, AFTER = 31, 60  # days of roster before today (government desks; enterprises: from yesterday) and after
 
 
 @dataclass
@@ -119,16 +119,17 @@ def hire(staff: Staff, password: str, suffix: str) -> dict[str, Account]:
 
 
 def roster(staff: Staff, accounts: dict[str, Account]) -> int:
-    """Every post manned by day (08–20) and by night, from a month ago to two months ahead. Returns the shifts made."""
+    """Every post manned by day (08–20) and by night, two months ahead. Returns the shifts made."""
     posts = Post.objects.bulk_create([
         Post(name=d.name[:80], role=d.role, region=d.region, subject=d.subject, sample=True) for d in staff.desks],
         batch_size=500)
-    first = datetime.combine(clock.today() - timedelta(days=BEFORE), time(8), clock.LOCAL)
+    today = datetime.combine(clock.today(), time(8), clock.LOCAL).astimezone(UTC)
+    moments = {half: today + timedelta(hours=12 * half) for half in range(-2 * BEFORE, 2 * AFTER + 1)}
     shifts = []
     for desk, post in zip(staff.desks, posts, strict=True):
-        for half in range(2 * (BEFORE + AFTER)):
-            starts = first + timedelta(hours=12 * half)
-            who = accounts[desk.night if half % 2 else desk.day]
-            shifts.append(Shift(post=post, account=who, starts=starts, ends=starts + timedelta(hours=12)))
+        day, night = accounts[desk.day].pk, accounts[desk.night].pk
+        for half in range(-2 if desk.subject else -2 * BEFORE, 2 * AFTER):
+            shifts.append(Shift(post_id=post.pk, account_id=night if half % 2 else day,
+                                starts=moments[half], ends=moments[half + 1]))
     Shift.objects.bulk_create(shifts, batch_size=2000)
     return len(shifts)

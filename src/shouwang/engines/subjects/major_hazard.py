@@ -172,3 +172,12 @@ def _beta_known(n: int, line: Line) -> Fraction:
     if line.beta is None:
         raise BadInput(f"第 {n} 项“{line.name}”:表3没有它的 β,请按安全技术说明书补写 symbol(如 J1、J3、W7.1)")
     return line.beta
+
+
+def as_floats(shown: Any) -> Any:
+    """A shown result with doubles instead of decimals, where JSON numbers are made by a library that knows no decimals."""
+    if isinstance(shown, Decimal):
+        return int(shown) if shown == shown.to_integral_value() else float(shown)
+    if isinstance(shown, dict):
+        return {k: as_floats(v) for k, v in shown.items()}
+    return [as_floats(v) for v in shown] if isinstance(shown, list) else shown

@@ -37,6 +37,11 @@ class Kind(content.Spec):
     measured: bool = False
 
 
+@content.kind("lines", engine="kernel")
+class Line(content.Spec):
+    """行业线: the industry a bureau's division looks after; a grant may be held for one line only."""
+
+
 @content.kind("levels", engine="kernel")
 class Level(content.Spec):
     """预警等级, 1 gravest."""
