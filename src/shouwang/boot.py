@@ -87,5 +87,5 @@ def forget() -> None:
 
 def checks() -> list[Callable[[], list[str]]]:
     """The static checks of the kernel and of every engine that has a `checks` module."""
-    modules = ["kernel.checks", *(f"engines.{e}.checks" for e in ("subjects", "rules", "flows"))]
+    modules = ["kernel.checks", *(f"engines.{e}.checks" for e in ("subjects", "rules", "flows", "notify"))]
     return [importlib.import_module(f"shouwang.{m}").problems for m in modules]

@@ -42,7 +42,8 @@ def timeline(matter: Matter) -> list[Step]:
     first = next((e for e in found.values() if e.type == "flows.opened"), None)
     found.update({e.pk: e for e in (events.chain(first) if first else [])})
     rows = [found[pk] for pk in sorted(found)]
-    names = dict(Account.objects.filter(username__in={e.actor for e in rows if e.actor}).values_list("username", "name"))
+    actors = Account.objects.filter(username__in={e.actor for e in rows if e.actor})
+    names = dict(actors.values_list("username", "name"))
     files: dict[int | None, list[Attachment]] = {}
     for attached in matter.attachments.order_by("pk"):
         files.setdefault(attached.event_id, []).append(attached)

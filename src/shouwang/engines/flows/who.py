@@ -8,7 +8,8 @@ from shouwang.kernel.models import Account
 from .models import Matter
 
 ACTING = ("matters.handle", "matters.verify")  # a role that may neither handle nor verify never acts on a matter
-STAND_IN = {"matters.handle": ("matters.handle", "duty.answer"), "matters.verify": ("matters.verify", "matters.delegate")}
+STAND_IN = {"matters.handle": ("matters.handle", "duty.answer"),
+            "matters.verify": ("matters.verify", "matters.delegate")}
 
 
 def acting(role: str) -> str:

@@ -74,7 +74,7 @@ def _due(limit: int) -> list[Delivery]:
 
 def wait(attempts: int) -> timedelta:
     """How long until the next try: doubling from ten seconds to an hour."""
-    return min(FIRST_WAIT * 2**attempts, LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << attempts), LONGEST_WAIT)
 
 
 def _claim(delivery: Delivery) -> bool:

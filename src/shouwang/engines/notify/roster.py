@@ -53,7 +53,7 @@ def _may_edit(account: Account, post: Post) -> None:
     access.require(account, "rosters.edit", region=post.region, top=post.subject)
 
 
-def _check(post: Post, person: Account, starts: datetime, ends: datetime, but: int | None = None) -> None:
+def _check(post: Post, person: Account, starts: datetime, ends: datetime, but: int = 0) -> None:
     """A shift that cannot be: backwards, endless, of one who may not answer here, or doubled for the person."""
     if not starts < ends:
         raise BadInput("班次的结束时间要晚于开始时间")
