@@ -1,0 +1,244 @@
+"""From a declared rule and a point to the exact integers the kernel compares: limits, resets, delays and their basis.
+
+Exactness: readings are integers of 10**-digits units, so `v >= H` holds exactly when the integer is >= ceil(H·10^d),
+and `v <= L` when it is <= floor(L·10^d). A limit finer than the instrument's resolution therefore never moves to the
+wrong side: a high limit rounds up, a low one down, and so do the reset limits (`v < R` and `v > R`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import Any
+
+from shouwang.engines.subjects.spec import Quantity, rank
+from shouwang.kernel import clock, content, params
+from shouwang.kernel.errors import ContentError
+
+from . import tiers
+from .checkbook import Basis, Check
+from .spec import Argument, Rule, Tier
+
+KIND_OF = {"above": tiers.LIMIT, "below": tiers.LIMIT, "silent": tiers.SILENT, "out_of_range": tiers.RANGE}
+KIND_WORDS = ("limit", "no_data", "range")  # Alert.kind by kernel kind
+MOST = 2**31 - 1
+OWN = {"text": "企业工艺控制指标(点位参数)", "mark": ""}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A point as rules see it. `facts` are its own over its subject's over its enterprise's."""
+
+    id: int
+    quantity: str
+    unit: str
+    digits: int
+    kind: str  # of its subject
+    locality: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Decimal | None] = field(default_factory=dict)  # ll l h hh
+    deadband: Decimal = Decimal(0)
+    on_ms: int = 0
+    off_ms: int = 0
+
+
+class Unjudged(Exception):
+    """Why a rule that names this point cannot judge it (for people)."""
+
+
+class Values:
+    """Dated params of one day, each looked up once per place."""
+
+    def __init__(self, on: date) -> None:
+        self.on = on
+        self._known: dict[tuple[str, str], params.Dated] = {}
+
+    def get(self, path: str, locality: str) -> params.Dated:
+        """What is in force on the day in the place; nothing in force is a ContentError."""
+        key = (path, locality)
+        if key not in self._known:
+            self._known[key] = params.lookup(path, self.on, locality)
+        return self._known[key]
+
+
+def listed(words: str | list[str]) -> list[str]:
+    """One word or several, as a list."""
+    return [words] if isinstance(words, str) else words
+
+
+def path_of(rule: Rule, argument: Argument) -> str:
+    """The full path of a param; a name without a dot is the scene's own."""
+    return argument.param if "." in argument.param or not rule.scene else f"{rule.scene}.{argument.param}"
+
+
+def kind_of(rule: Rule) -> int:
+    """What the kernel makes of the rule: limit, silence or range (the first tier decides; `check` refuses mixtures)."""
+    return KIND_OF[next(iter(rule.steps[0].test))]
+
+
+def slots(rule: Rule) -> dict[int, Tier]:
+    """Which tier sits in which slot (0 LL, 1 L, 2 H, 3 HH): of two on a side the graver level is the outer one."""
+    if kind_of(rule) != tiers.LIMIT:
+        return {tiers.H_SLOT: rule.steps[0]}
+    high = [t for t in rule.steps if "above" in t.test]
+    low = [t for t in rule.steps if "below" in t.test]
+    return {**_side(high, "above", "hh", (2, 3)), **_side(low, "below", "ll", (1, 0))}
+
+
+def _side(found: list[Tier], test: str, outer: str, places: tuple[int, int]) -> dict[int, Tier]:
+    if len(found) == 1:
+        return {places[found[0].test[test].limit == outer]: found[0]}
+    ranked = sorted(found[:2], key=lambda t: -rank(t.level))  # stable: of equal levels the second written is outer
+    return dict(zip(places, ranked, strict=False))
+
+
+def applies(rule: Rule, point: Measured) -> bool:
+    """Whether the rule speaks of this point: quantity, kind of subject, and every fact of `if`."""
+    if point.quantity not in listed(rule.quantity) or point.kind not in listed(rule.of):
+        return False
+    return all(point.facts.get(name) in (want if isinstance(want, list) else [want])
+               for name, want in rule.if_.items())
+
+
+def check_of(rule: Rule, point: Measured, values: Values) -> Check | None:
+    """The check of a rule on a point it applies to; None when the point has none of its limits.
+
+    Unjudged where a limit ought to be there but cannot be found or compared.
+    """
+    kind = kind_of(rule)
+    if kind != tiers.LIMIT:
+        return _plain(rule, point, kind, values)
+    check = Check(kind, _delay(rule.hold, point.on_ms), _delay(rule.release, point.off_ms))
+    for slot, tier in slots(rule).items():
+        argument = next(iter(tier.test.values()))
+        found = _value(rule, argument, point, values)
+        if found is not None:
+            until = _until(rule, tier, slot, found[0], point, values)
+            high = slot >= tiers.H_SLOT
+            check.put(slot, scaled(found[0], point.digits, high), scaled(until, point.digits, high))
+            check.basis[slot] = found[1]
+    return check if check.has else None
+
+
+def _plain(rule: Rule, point: Measured, kind: int, values: Values) -> Check:
+    """Silence or out of range: one tier, no limits."""
+    argument = next(iter(rule.steps[0].test.values()))
+    off = _delay(rule.release, 0)
+    if kind == tiers.RANGE:
+        check = Check(kind, _delay(rule.hold, 0), off)
+        check.basis[tiers.H_SLOT] = {"text": "仪表量程(点位参数)", "mark": ""}
+    else:
+        dated = _dated(rule, argument, point, values)
+        check = Check(kind, _span_ms(_dig(rule, argument, point, dated.value), dated.path), off)
+        check.basis[tiers.H_SLOT] = _basis(dated, {})
+    check.has = tiers.H_BIT
+    return check
+
+
+def _until(rule: Rule, tier: Tier, slot: int, limit: Decimal, point: Measured, values: Values) -> Decimal:
+    """The value beyond which the tier ends: `until`, else the limit less (low: plus) the point's deadband."""
+    given = _value(rule, tier.until, point, values) if tier.until else None
+    high = slot >= tiers.H_SLOT
+    if given is None:
+        return limit - point.deadband if high else limit + point.deadband
+    return min(given[0], limit) if high else max(given[0], limit)
+
+
+def scaled(value: Decimal, digits: int, high: bool) -> int:
+    """A limit in units of 10**-digits, rounded away from the normal side; beyond int32 is Unjudged."""
+    whole = int((value.scaleb(digits)).to_integral_value(ROUND_CEILING if high else ROUND_FLOOR))
+    if not -MOST <= whole <= MOST:
+        raise Unjudged(f"限值 {value} 按 {digits} 位小数超出可表示的范围,请减少点位的小数位数")
+    return whole
+
+
+def _value(rule: Rule, argument: Argument, point: Measured, values: Values) -> tuple[Decimal, Basis] | None:
+    """A limit in the point's unit and its basis; None when the point or the table has none."""
+    if argument.limit:
+        own = point.limits.get(argument.limit)
+        return None if own is None else (Decimal(own), {**OWN, "limit": argument.limit})
+    dated = _dated(rule, argument, point, values)
+    found = _dig(rule, argument, point, dated.value)
+    if found is None:
+        return None
+    row = dated.value.get(_picked(rule, point)) if rule.pick and isinstance(dated.value, dict) else None
+    return (converted(_decimal(found, dated.path), dated.unit, point),
+            _basis(dated, row if isinstance(row, dict) else {}))
+
+
+def _dated(rule: Rule, argument: Argument, point: Measured, values: Values) -> params.Dated:
+    try:
+        return values.get(path_of(rule, argument), point.locality)
+    except ContentError as missing:
+        raise Unjudged(str(missing)) from None
+
+
+def _picked(rule: Rule, point: Measured) -> str:
+    """The row asked for: a fact of the point, else its quantity or the kind of its subject."""
+    words = {"quantity": point.quantity, "kind": point.kind}
+    return str(point.facts.get(rule.pick, words.get(rule.pick, "")))
+
+
+def _dig(rule: Rule, argument: Argument, point: Measured, value: Any) -> Any:
+    """The number inside a table param: by the row `pick` names, then by `field`; None when the row has no such field."""
+    if isinstance(value, dict) and rule.pick:
+        row = _picked(rule, point)
+        if row not in value:
+            raise Unjudged(f"点位没有可用的 {rule.pick}(现为“{row}”),参数 {argument.param} 里可选:{'、'.join(value)}")
+        value = value[row]
+    if isinstance(value, dict):
+        value = value.get(argument.field)
+    return value
+
+
+def _decimal(value: Any, path: str) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise Unjudged(f"参数 {path} 的值应是数字,而不是 {value!r}") from None
+
+
+def converted(value: Decimal, unit: str, point: Measured) -> Decimal:
+    """A value of the quantity in the point's unit; units that cannot be converted are Unjudged."""
+    if unit in ("", point.unit):
+        return value
+    quantity: Quantity = content.get("quantities", point.quantity)
+    try:
+        from_, to = _unit(quantity, unit), _unit(quantity, point.unit)
+    except KeyError as unknown:
+        raise Unjudged(f"单位 {unknown} 不能换算为 {point.unit};请在 catalog/quantities.yaml 补上") from None
+    return (value * from_[0] + from_[1] - to[1]) / to[0]
+
+
+def _unit(quantity: Quantity, unit: str) -> tuple[Decimal, Decimal]:
+    if unit == quantity.unit:
+        return Decimal(1), Decimal(0)
+    found = quantity.units[unit]
+    return Decimal(str(found.factor)), Decimal(str(found.offset))
+
+
+def _basis(dated: params.Dated, row: Mapping[str, Any]) -> Basis:
+    """What an alert keeps of where its limit came from; a table row may carry its own text and mark."""
+    return {"text": row.get("basis", dated.basis), "mark": row.get("mark", dated.mark),
+            "since": dated.since.isoformat(), "param": dated.path, "locality": dated.locality,
+            "approver": dated.approver}
+
+
+def _delay(span: str | None, own: int) -> int:
+    if span is None:
+        return own
+    try:
+        return round(clock.span(span).total_seconds() * 1000)
+    except ValueError as wrong:
+        raise Unjudged(str(wrong)) from None
+
+
+def _span_ms(value: Any, path: str) -> int:
+    """A span ('5m') or a number of minutes, in ms; from 1 ms to 24 days."""
+    try:
+        ms = _delay(value, 0) if isinstance(value, str) else int(Decimal(str(value)) * 60_000)
+    except InvalidOperation:
+        raise Unjudged(f"参数 {path} 应是时长(如 5m)或分钟数,而不是 {value!r}") from None
+    if not 0 < ms <= MOST:
+        raise Unjudged(f"参数 {path} 的时长 {value!r} 应大于 0、不超过 24 天")
+    return ms

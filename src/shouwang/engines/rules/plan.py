@@ -1,0 +1,178 @@
+"""Compile what is declared and registered into the plan that the ingest process judges by. The business side of it.
+
+`<data>/plan/<version>/` gets `checks.npz` (limits and delays as the kernel reads them), `rules.json` (what an alert
+must be able to say: titles, levels, basis) beside the points of the telemetry engine. CURRENT moves last.
+"""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from shouwang.engines.subjects.models import Point, Subject
+from shouwang.engines.telemetry import compile as telemetry
+from shouwang.engines.telemetry import plan as plans
+from shouwang.kernel import clock, content, params
+
+from . import checkbook, limits, tiers
+from .checkbook import Basis, Book, Check
+from .limits import Measured, Unjudged, Values
+from .models import Alert
+from .spec import Rule
+
+NONE: dict[str, Any] = {}
+
+
+@dataclass
+class Compiled:
+    """Every check as (rule index, point id, check), and why some points are not judged by a rule that names them."""
+
+    rows: list[tuple[int, int, Check]] = field(default_factory=list)
+    unjudged: list[dict[str, Any]] = field(default_factory=list)
+
+
+def root() -> Path:
+    """Where plan versions live."""
+    return Path(settings.DATA) / "plan"
+
+
+def compile_plan(on: date | None = None) -> int:
+    """Compile for a day (today) and publish; returns the version in force, a new one only when something changed."""
+    params.refresh()
+    root().mkdir(parents=True, exist_ok=True)
+    with _alone(root()):
+        present = plans.current(root())
+        version = max([present, *(int(p.name) for p in root().iterdir() if p.name.isdigit())]) + 1
+        plan = telemetry.build(version)
+        rules: list[Rule] = content.every("rules")
+        found = compiled(rules, measured(plan), on or clock.today())
+        book = checkbook.bind(found.rows, [r.key for r in rules])
+        words = {"rules": {r.key: told_of(r) for r in rules}, "unjudged": found.unjudged}
+        words["digest"] = _digest(plan, book, words)
+        if present and _words(root() / str(present)).get("digest") == words["digest"]:
+            return present
+        folder = plans.save(root(), plan)
+        checkbook.write(folder, book, _open_tiers(book))
+        (folder / "rules.json").write_text(json.dumps(words, ensure_ascii=False), "utf8")
+        plans.publish(root(), version)
+        return version
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One compilation at a time, whichever process asks."""
+    with (folder / ".lock").open("w") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def measured(plan: plans.Plan) -> list[Measured]:
+    """Every point of the plan as rules see it; two queries, whatever the number of points."""
+    subjects = {s.pk: s for s in Subject.objects.only("id", "kind", "region", "facts", "top_id")}
+    points = Point.objects.filter(enabled=True).order_by("id")
+    return [of_point(p, subjects[p.subject_id], subjects.get(subjects[p.subject_id].top_id or 0))
+            for p in points if p.pk in plan.index]
+
+
+def of_point(point: Point, subject: Subject, top: Subject | None) -> Measured:
+    """A registered point with the facts of its subject and enterprise."""
+    facts = {**(top.facts if top else NONE), **subject.facts, **point.facts}
+    return Measured(point.pk, point.quantity, point.unit, point.digits, subject.kind, subject.locality, facts,
+                    {"ll": point.ll, "l": point.l, "h": point.h, "hh": point.hh}, point.deadband,
+                    round(point.on_delay_s * 1000), round(point.off_delay_s * 1000))
+
+
+def compiled(rules: list[Rule], points: list[Measured], on: date) -> Compiled:
+    """Rules × points of matching quantity and kind."""
+    by_word: dict[tuple[str, str], list[int]] = {}
+    for n, rule in enumerate(rules):
+        for key in {(q, k) for q in limits.listed(rule.quantity) for k in limits.listed(rule.of)}:
+            by_word.setdefault(key, []).append(n)
+    values, out = Values(on), Compiled()
+    for point in points:
+        for n in by_word.get((point.quantity, point.kind), ()):
+            _compile_one(rules[n], n, point, values, out)
+    return out
+
+
+def _compile_one(rule: Rule, n: int, point: Measured, values: Values, out: Compiled) -> None:
+    if not limits.applies(rule, point):
+        return
+    try:
+        check = limits.check_of(rule, point, values)
+    except Unjudged as why:
+        out.unjudged.append({"rule": rule.key, "point": point.id, "why": str(why)})
+        return
+    if check is not None:
+        out.rows.append((n, point.id, check))
+
+
+def told_of(rule: Rule) -> dict[str, Any]:
+    """What an alert of this rule must be able to say, whatever becomes of the declaration later."""
+    tier_of = {slot: tier for tier, slot in tiers.SLOT_OF.items()}
+    return {"title": rule.title, "title_en": rule.title_en, "scene": rule.scene,
+            "kind": limits.KIND_WORDS[limits.kind_of(rule)],
+            "tiers": {str(tier_of[slot]): {"level": t.level, "means": t.means, "means_en": t.means_en}
+                      for slot, t in limits.slots(rule).items()}}
+
+
+def _open_tiers(book: Book) -> NDArray[np.int8]:
+    """Tiers of the alerts open now: only a kernel that has lost its state looks at them."""
+    tier = {(r, p): t for r, p, t in Alert.objects.filter(active=True).values_list("rule", "point_id", "tier")}
+    keys = zip(book.rule.tolist(), book.point.tolist(), strict=True)
+    return np.array([tier.get((book.rules[r], p), 0) for r, p in keys], np.int8)
+
+
+def _digest(plan: plans.Plan, book: Book, words: dict[str, Any]) -> str:
+    h = hashlib.sha256(json.dumps(words, ensure_ascii=False, sort_keys=True).encode())
+    for part in (plan.points.tobytes(), repr((plan.sources, plan.units)).encode(), *book.digest_parts()):
+        h.update(part)
+    return h.hexdigest()
+
+
+def _words(folder: Path) -> dict[str, Any]:
+    try:
+        words: dict[str, Any] = json.loads((folder / "rules.json").read_text("utf8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return words
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a plan version says about its rules and limits, for the alerts judged under it."""
+
+    rules: dict[str, dict[str, Any]]
+    bases: list[Basis]
+    row: dict[tuple[str, int], list[int]]
+
+    def basis(self, rule: str, point: int, tier: int) -> Basis:
+        """Where the limit of a tier came from; empty when the version does not know the check."""
+        row = self.row.get((rule, point))
+        n = row[tiers.SLOT_OF[tier]] if row and tier else -1
+        return self.bases[n] if n >= 0 else {}
+
+
+def told(version: int) -> Told:
+    """The words of a version; a version that is gone is answered by the one in force."""
+    for folder in (root() / str(version), root() / str(plans.current(root()))):
+        if (folder / "rules.json").exists():
+            return _told(folder)
+    return Told({}, [], {})
+
+
+@lru_cache(maxsize=8)
+def _told(folder: Path) -> Told:
+    book = checkbook.read(folder)
+    rows = zip(book.rule.tolist(), book.point.tolist(), book.basis.tolist(), strict=True)
+    return Told(_words(folder)["rules"], book.bases, {(book.rules[r], p): basis for r, p, basis in rows})

@@ -1,0 +1,144 @@
+"""What the rule kernel remembers, in dense arrays; carried over between plans and into snapshots. No Django here."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shouwang.engines.telemetry.journal import Transition
+from shouwang.engines.telemetry.plan import Plan
+
+from . import checkbook, tiers
+
+Key = tuple[int, str]  # point id, rule
+BITS = np.array([3, 2, 0, 4, 12], np.uint8)  # the slots active at tier -2 … 2
+GAP_MS = 60_000  # nobody called for longer: we were not listening, so silence proves nothing
+
+
+@dataclass
+class State:
+    """Points and checks of one plan version. `rows[p]:rows[p+1]` are the checks of point index p."""
+
+    version: int
+    ids: NDArray[np.int64]  # point ids by index
+    digits: NDArray[np.int8]
+    points: NDArray[np.void]  # tiers.POINT
+    sources: list[str]
+    seen: NDArray[np.int64]  # newest event time by source index
+    checks: NDArray[np.void]  # tiers.CHECK, sorted by point index
+    owner: NDArray[np.int64]  # point index by check
+    rules: list[str]
+    rule: NDArray[np.int64]  # index into `rules` by check
+    untold: list[Transition] = field(default_factory=list)  # retired, to be handed on with the next answer
+    listening: int = -1  # wall clock, ms: since when somebody calls without a gap
+    called: int = -1  # wall clock of the last call
+
+    def __post_init__(self) -> None:
+        counts = np.bincount(self.owner, minlength=len(self.ids)) if len(self.ids) else np.zeros(0, np.int64)
+        self.rows: NDArray[np.int64] = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+    def keys(self) -> list[Key]:
+        """(point id, rule) of every check, by check index."""
+        return [(p, self.rules[r]) for p, r in zip(self.ids[self.owner].tolist(), self.rule.tolist(), strict=True)]
+
+    def hear(self, now_ms: int) -> None:
+        """Somebody calls at this moment; after a gap listening begins anew."""
+        if self.called < 0 or abs(now_ms - self.called) > GAP_MS:
+            self.listening = now_ms
+        self.called = now_ms
+
+
+def empty() -> State:
+    """Before the first plan."""
+    none = np.zeros(0, np.int64)
+    return State(0, none, np.zeros(0, np.int8), np.zeros(0, tiers.POINT), [], none.copy(),
+                 np.zeros(0, tiers.CHECK), none.copy(), [], none.copy())
+
+
+def fresh(plan: Plan, folder: Path) -> State:
+    """The state of a plan nobody has judged under yet; open alerts known to the business side are taken over."""
+    points = np.zeros(len(plan.points), tiers.POINT)
+    points["last_t"] = points["heard_t"] = points["heard_mark"] = -1
+    for name in ("low", "high", "source"):
+        points[name] = plan.points[name]
+    book = checkbook.read(folder)
+    owner = np.array([plan.index.get(p, -1) for p in book.point.tolist()], np.int64)
+    order = np.argsort(owner, kind="stable")
+    order = order[owner[order] >= 0]
+    return State(plan.version, plan.points["id"].astype(np.int64), plan.points["digits"].astype(np.int8), points,
+                 [s.name for s in plan.sources], np.full(max(1, len(plan.sources)), -1, np.int64),
+                 _ready(np.ascontiguousarray(book.checks[order])), owner[order], book.rules, book.rule[order])
+
+
+def _ready(checks: NDArray[np.void]) -> NDArray[np.void]:
+    """Open tiers are live, and what an unused slot holds can never be reached."""
+    checks["live"] = BITS[checks["tier"].astype(np.int64) + 2] & checks["has"]
+    for slot, far in enumerate(tiers.OUT_OF_REACH):
+        checks["limit"][:, slot][checks["has"] & 1 << slot == 0] = far
+    return checks
+
+
+def carry(old: State, new: State) -> None:
+    """Hand what was known over to `new`, by point id and (point id, rule); what is gone is retired."""
+    _carry_points(old, new)
+    marks = dict(zip(old.sources, old.seen.tolist(), strict=False))
+    new.seen[:len(new.sources)] = [marks.get(s, -1) for s in new.sources]
+    new.untold, new.listening, new.called = list(old.untold), old.listening, old.called
+    before = {key: i for i, key in enumerate(old.keys())}
+    for j, key in enumerate(new.keys()):
+        i = before.pop(key, -1)
+        if i >= 0:
+            _carry_check(old.checks[i], new.checks[j])
+    for key, i in before.items():
+        if old.checks[i]["tier"] != 0:
+            new.untold.append(_retired(old, i, key, new.version))
+
+
+def _carry_points(old: State, new: State) -> None:
+    index = {p: i for i, p in enumerate(old.ids.tolist())}
+    pairs = [(index[p], n) for n, p in enumerate(new.ids.tolist()) if p in index]
+    if not pairs:
+        return
+    i, n = np.array(pairs, np.int64).T
+    for name in ("last_t", "heard_t", "heard_mark", "q"):
+        new.points[name][n] = old.points[name][i]
+    scaled = np.rint(old.points["v"][i] * 10.0 ** (new.digits[n].astype(float) - old.digits[i]))
+    new.points["v"][n] = np.clip(scaled, -(2**31), 2**31 - 1).astype(np.int32)
+
+
+def _carry_check(was: np.void, now: np.void) -> None:
+    for name in ("wait", "live", "quality", "tier"):
+        now[name] = was[name]
+    has = int(now["has"]) if was["kind"] == now["kind"] else 0
+    now["live"] = int(was["live"]) & (has | has << 4)
+
+
+def _retired(old: State, i: int, key: Key, version: int) -> Transition:
+    """The last word about an open alert whose check is gone: neither cleared nor ever judged again."""
+    p = old.owner[i]
+    t = int(old.points["last_t"][p])
+    value = int(old.points["v"][p]) / 10 ** int(old.digits[p])
+    return Transition(0, key[1], key[0], 0, "retired", 0, t, t, value, None, plan=version)
+
+
+def dump(state: State) -> bytes:
+    """The state as bytes, readable by `undump` under any later plan."""
+    out = io.BytesIO()
+    np.savez(out, ids=state.ids, digits=state.digits, points=state.points, seen=state.seen, checks=state.checks,
+             owner=state.owner, rule=state.rule, sources=np.array(state.sources, dtype=np.str_),
+             rules=np.array(state.rules, dtype=np.str_),
+             scalars=np.array([state.version, state.listening, state.called], np.int64),
+             untold=np.frombuffer(msgspec.json.encode(state.untold), np.uint8))
+    return out.getvalue()
+
+
+def undump(raw: bytes) -> State:
+    """A dumped state; anything else is a ValueError or OSError of numpy."""
+    with np.load(io.BytesIO(raw)) as z:
+        version, listening, called = z["scalars"].tolist()
+        return State(version, z["ids"], z["digits"], z["points"], z["sources"].tolist(), z["seen"], z["checks"],
+                     z["owner"], z["rules"].tolist(), z["rule"],
+                     msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called)

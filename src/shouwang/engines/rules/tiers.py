@@ -1,0 +1,394 @@
+"""The state machine of one check, over dense records: tiers with reset limits and delays. No Django here.
+
+A check is one rule on one point with up to four tiers (slots LL, L, H, HH). Each tier is a machine of its own:
+it becomes active when its condition has held for the on-delay, and inactive when its opposite has held for the
+off-delay. The tier of the check is the gravest active one. The same functions run compiled (numba) or as plain
+Python (numba missing, or SHOUWANG_NUMBA=0) with identical results.
+
+Times are event times in ms. An on-delay runs out by itself (the next reading or the watermark shows it); an
+off-delay only runs out on a reading that still shows the value back, because missing data never clears.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    import numba
+except ImportError:
+    numba = None
+
+Array = NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+COMPILED = numba is not None and os.environ.get("SHOUWANG_NUMBA", "1") != "0"
+
+CHECK = np.dtype([  # one cache line of 64 bytes
+    ("limit", "i4", (4,)),  # LL L H HH, units of 10**-digits
+    ("reset", "i4", (4,)),
+    ("wait", "i4", (4,)),  # low 32 bits of the time at which the slot's pending change began
+    ("on", "i4"), ("off", "i4"),  # delays, ms (silent: `on` is how long nothing may be heard)
+    ("kind", "u1"),
+    ("has", "u1"),  # bits 0–3: slots in use
+    ("live", "u1"),  # bits 0–3: slots active; bits 4–7: slots with a change pending
+    ("quality", "u1"),  # quality last told about the open alert
+    ("tier", "i1"),  # -2 … 2, as last told
+    ("_spare", "u1", (3,)),
+])
+POINT = np.dtype([
+    ("last_t", "i8"),  # event time of the last reading of any quality; -1: none yet
+    ("heard_t", "i8"),  # event time of the last reading that was not "no data"; -1: none yet
+    ("heard_mark", "i8"),  # the source's newest event time then; before any reading: wall clock of first being swept
+    ("v", "i4"),  # last usable value
+    ("low", "i4"), ("high", "i4"),  # instrument range
+    ("source", "u4"),
+    ("q", "u1"),  # quality of the last reading
+])
+EVENT = np.dtype([
+    ("since", "i8"), ("at", "i8"), ("heard", "i8"), ("check", "u4"), ("v", "i4"), ("limit", "i4"),
+    ("kind", "u1"), ("tier", "i1"), ("quality", "u1"), ("has_v", "u1"), ("has_limit", "u1"),
+])
+LIMIT, SILENT, RANGE = 0, 1, 2
+RAISED, UPGRADED, DOWNGRADED, CLEARED, QUALITY, RETIRED = range(1, 7)
+KINDS = ("", "raised", "upgraded", "downgraded", "cleared", "quality", "retired")
+SLOT_OF = {-2: 0, -1: 1, 1: 2, 2: 3}
+UNCERTAIN, OVER_RANGE, NO_DATA = 1, 3, 5  # telemetry.quality; held equal by test
+OUT_OF_REACH = (-2**31, -2**31, 2**31 - 1, 2**31 - 1)
+H_BIT, H_SLOT = 4, 2  # silence and range use the slot of tier 1
+NEVER = 2**62
+MASK = 0xFFFFFFFF
+SETTLE_MS = 2_000  # a silence is told when it is still there this much wall time after it was first seen
+PER_CHECK = 6  # events one check can give for one reading: four delays run out, one change, one spare
+
+
+def jit(fn: F) -> F:
+    """The function compiled, or itself."""
+    return numba.njit(cache=True, nogil=True)(fn) if COMPILED else fn  # type: ignore[no-any-return]
+
+
+@jit
+def _low32(t: int) -> int:
+    w = t & MASK
+    return w - 4294967296 if w >= 2147483648 else w
+
+
+@jit
+def _start(wait: int, ref: int) -> int:
+    """When a pending change began: the latest moment up to `ref` with these low 32 bits."""
+    return ref - ((ref - wait) & MASK)
+
+
+@jit
+def _slot(tier: int) -> int:
+    return tier + 2 if tier < 0 else tier + 1
+
+
+@jit
+def _gravest(live: int) -> int:
+    """The gravest active tier; of two equally grave sides the one that is not on its way out, else the high one."""
+    hi = 2 if live & 8 else (1 if live & 4 else 0)
+    lo = 2 if live & 1 else (1 if live & 2 else 0)
+    if lo == hi and lo > 0:
+        going = live >> 4
+        if going & (1 << (hi + 1)) and not going & (1 << (2 - lo)):
+            return -lo
+    return -lo if lo > hi else hi
+
+
+@jit
+def _kind_of(old: int, new: int) -> int:
+    if old == 0:
+        return RAISED
+    if new == 0:
+        return CLEARED
+    return UPGRADED if abs(new) >= abs(old) else DOWNGRADED
+
+
+@jit
+def _tell(pts, p, checks, j, kind, since, at, now, ev, k):  # type: ignore[no-untyped-def]
+    """Write one event of a check as it now stands."""
+    c = checks[j]
+    e = ev[k]
+    e["check"], e["kind"], e["tier"] = j, kind, c["tier"]
+    e["since"], e["at"], e["heard"], e["quality"] = since, at, now, c["quality"]
+    e["v"], e["has_v"], e["limit"], e["has_limit"] = pts[p]["v"], 1, 0, 0
+    return k + 1
+
+
+@jit
+def _limit_told(pts, p, checks, j, tier, ev, k):  # type: ignore[no-untyped-def]
+    """Put the limit of a tier (or the end of the range that was passed) into event k-1; silence has no numbers."""
+    c = checks[j]
+    e = ev[k - 1]
+    kind = c["kind"]
+    if kind == LIMIT:
+        e["limit"], e["has_limit"] = c["limit"][_slot(tier)], 1
+    elif kind == RANGE:
+        if pts[p]["v"] > pts[p]["high"]:
+            e["limit"], e["has_limit"] = pts[p]["high"], 1
+        elif pts[p]["v"] < pts[p]["low"]:
+            e["limit"], e["has_limit"] = pts[p]["low"], 1
+    elif c["tier"] != 0:
+        e["has_v"] = 0
+
+
+@jit
+def _change(pts, p, checks, j, before, ref, at, now, ev, k):  # type: ignore[no-untyped-def]
+    """Tell the change of tier, if there is one. `before` is `live` before this step, `ref` decodes its timers."""
+    c = checks[j]
+    old, live = np.int64(c["tier"]), np.int64(c["live"])
+    new = _gravest(live)
+    if new == old:
+        return k
+    kind = _kind_of(old, new)
+    grown = abs(new) >= abs(old)
+    slot = _slot(new) if grown else _slot(old)
+    bit = 1 << slot
+    since = at
+    if (before ^ live) & bit:
+        since = _start(np.int64(c["wait"][slot]), ref if before & (bit << 4) else at)
+    c["tier"], c["quality"] = new, pts[p]["q"]
+    k = _tell(pts, p, checks, j, kind, since, at, now, ev, k)
+    _limit_told(pts, p, checks, j, new if new != 0 else old, ev, k)
+    return k
+
+
+@jit
+def _first_due(c, ref):  # type: ignore[no-untyped-def]
+    """When the next on-delay of this check runs out; NEVER when none is running."""
+    live = np.int64(c["live"])
+    waiting = (live >> 4) & ~live & 15
+    due = NEVER
+    for s in range(4):
+        if waiting & (1 << s):
+            due = min(due, _start(np.int64(c["wait"][s]), ref) + np.int64(c["on"]))
+    return due
+
+
+@jit
+def _run_out(pts, p, checks, j, until, now, ev, k):  # type: ignore[no-untyped-def]
+    """Tell the on-delays that ran out by `until`, in order of time."""
+    c = checks[j]
+    ref = np.int64(pts[p]["last_t"])
+    while True:
+        due = _first_due(c, ref)
+        if due > until:
+            return k
+        before = np.int64(c["live"])
+        live = before
+        for s in range(4):
+            bit = 1 << s
+            waits = live & (bit << 4) and not live & bit
+            if waits and _start(np.int64(c["wait"][s]), ref) + np.int64(c["on"]) <= due:
+                live = (live | bit) & ~(bit << 4)
+        c["live"] = live
+        k = _change(pts, p, checks, j, before, ref, due, now, ev, k)
+
+
+@jit
+def _differs(c, kind, s, active, x, outside):  # type: ignore[no-untyped-def]
+    """Whether the reading speaks against the slot's present state: over its limit, or back beyond its reset."""
+    if kind == SILENT:
+        return active
+    if kind == RANGE:
+        return outside != active
+    mark = np.int64(c["reset"][s]) if active else np.int64(c["limit"][s])
+    if s >= H_SLOT:
+        return x < mark if active else x >= mark
+    return x > mark if active else x <= mark
+
+
+@jit
+def _look(c, kind, x, outside, t):  # type: ignore[no-untyped-def]
+    """Start the delay of every slot the reading speaks against; break those it supports. Returns the new `live`."""
+    live = np.int64(c["live"])
+    has = np.int64(c["has"])
+    for s in range(4):
+        bit = 1 << s
+        if has & bit:
+            if not _differs(c, kind, s, live & bit != 0, x, outside):
+                live &= ~(bit << 4)
+            elif not live & (bit << 4):
+                live |= bit << 4
+                c["wait"][s] = _low32(t)
+    return live
+
+
+@jit
+def _settle(c, live, before, ref, t):  # type: ignore[no-untyped-def]
+    """Let the delays that have run out at `t` take effect. Returns the new `live`."""
+    for s in range(4):
+        bit = 1 << s
+        if live & (bit << 4):
+            start = _start(np.int64(c["wait"][s]), ref if before & (bit << 4) else t)
+            if t - start >= (np.int64(c["off"]) if live & bit else np.int64(c["on"])):
+                live = (live ^ bit) & ~(bit << 4)
+    return live
+
+
+@jit
+def _judge_one(pts, p, checks, j, ref, now, ev, k):  # type: ignore[no-untyped-def]
+    """One check sees the reading that was just put into its point. `ref` is the point's time before it."""
+    c, r = checks[j], pts[p]
+    q, t, x = np.int64(r["q"]), np.int64(r["last_t"]), np.int64(r["v"])
+    outside = q == OVER_RANGE or (q <= UNCERTAIN and (x > r["high"] or x < r["low"]))
+    kind = c["kind"]
+    told = k
+    if (q != NO_DATA) if kind == SILENT else (q <= UNCERTAIN or (kind == RANGE and outside)):
+        before = np.int64(c["live"])
+        c["live"] = _settle(c, _look(c, kind, x, outside, t), before, ref, t)
+        told = _change(pts, p, checks, j, before, ref, t, now, ev, k)
+    if told == k and kind == LIMIT and c["tier"] != 0 and c["quality"] != q:
+        told = _mark(pts, p, checks, j, t, now, ev, k)
+    return told
+
+
+@jit
+def _mark(pts, p, checks, j, at, now, ev, k):  # type: ignore[no-untyped-def]
+    """Tell that an open limit alert now rests on data of another quality."""
+    checks[j]["quality"] = pts[p]["q"]
+    k = _tell(pts, p, checks, j, QUALITY, at, at, now, ev, k)
+    _limit_told(pts, p, checks, j, np.int64(checks[j]["tier"]), ev, k)
+    return k
+
+
+@jit
+def _idle(kind, limit, j, x, outside):  # type: ignore[no-untyped-def]
+    """A check with nothing open and nothing pending sees nothing crossed. Unused slots hold unreachable limits."""
+    if kind[j] == LIMIT:
+        return limit[j, 0] < x and limit[j, 1] < x and x < limit[j, 2] and x < limit[j, 3]
+    return kind[j] == SILENT or not outside
+
+
+@jit
+def evaluate(pts, checks, rows, seen, point, t, v, q, source, now, ev, n0):  # type: ignore[no-untyped-def]
+    """Judge readings n0 …; stops early when `ev` could overflow. Returns (next reading, events written, late ones).
+
+    `rows[p]:rows[p+1]` are the checks of point p; `seen` keeps the newest event time per source.
+    """
+    k = late = 0
+    last, low, high = pts["last_t"], pts["low"], pts["high"]
+    kind, limit, live, tier = checks["kind"], checks["limit"], checks["live"], checks["tier"]
+    for i in range(n0, point.shape[0]):
+        p, ti, qi, x, s = np.int64(point[i]), np.int64(t[i]), np.int64(q[i]), np.int64(v[i]), np.int64(source[i])
+        ref = np.int64(last[p])
+        if ti <= ref:
+            late += 1
+            continue
+        first, end = np.int64(rows[p]), np.int64(rows[p + 1])
+        if k + PER_CHECK * (end - first) > ev.shape[0]:
+            return i, k, late
+        if ti > seen[s]:
+            seen[s] = ti
+        for j in range(first, end):
+            if live[j] >> 4:
+                k = _run_out_if_waiting(pts, p, checks, j, ti, now, ev, k)
+        _take(pts, p, ti, x, qi, np.int64(seen[s]))
+        outside = qi == OVER_RANGE or x > high[p] or x < low[p]
+        for j in range(first, end):
+            if live[j] != 0 or tier[j] != 0 or not _idle(kind, limit, j, x, outside):
+                k = _judge_one(pts, p, checks, j, ref, now, ev, k)
+    return point.shape[0], k, late
+
+
+@jit
+def _take(pts, p, t, v, q, mark):  # type: ignore[no-untyped-def]
+    """Put a reading into its point: a value only when it is one."""
+    r = pts[p]
+    r["last_t"], r["q"] = t, q
+    if q != NO_DATA:
+        r["heard_t"], r["heard_mark"] = t, mark
+    if q <= UNCERTAIN or q == OVER_RANGE:
+        r["v"] = v
+
+
+@jit
+def _run_out_if_waiting(pts, p, checks, j, until, now, ev, k):  # type: ignore[no-untyped-def]
+    c = checks[j]
+    live = np.int64(c["live"])
+    if (live >> 4) & ~live & 15 and c["kind"] != SILENT:
+        return _run_out(pts, p, checks, j, until, now, ev, k)
+    return k
+
+
+def attention(pts: Array, checks: Array, owner: Array, marks: Array, now: int) -> Array:
+    """Point indexes a sweep has to look at, rising: an on-delay is running, or nothing has been heard for too long."""
+    live = checks["live"]
+    silent = np.flatnonzero(checks["kind"] == SILENT)
+    waits = np.flatnonzero((live >> 4 & ~live & 15).astype(bool) & (checks["kind"] != SILENT))
+    p = owner[silent]
+    heard_t, heard_mark = pts["heard_t"][p], pts["heard_mark"][p]
+    quiet = np.where(heard_t < 0, now - heard_mark, marks[pts["source"][p]] - np.maximum(heard_t, heard_mark))
+    look = (heard_mark < 0) | (quiet >= checks["on"][silent]) | (live[silent] == H_BIT << 4)
+    return np.unique(np.concatenate((owner[waits], p[look])))
+
+
+@jit
+def sweep(pts, checks, rows, which, marks, now, listening, ev, n0):  # type: ignore[no-untyped-def]
+    """On-delays run out by the watermark of their source, and silence, at the points `which[n0:]`.
+
+    Returns (next of `which`, events written).
+    """
+    k = 0
+    for n in range(n0, which.shape[0]):
+        p = np.int64(which[n])
+        first, end = np.int64(rows[p]), np.int64(rows[p + 1])
+        if k + PER_CHECK * (end - first) > ev.shape[0]:
+            return n, k
+        mark = np.int64(marks[np.int64(pts[p]["source"])])
+        for j in range(first, end):
+            if checks[j]["kind"] != SILENT:
+                k = _run_out_if_waiting(pts, p, checks, j, mark, now, ev, k)
+            else:
+                k = _listen(pts, p, checks, j, first, end, mark, now, listening, ev, k)
+    return which.shape[0], k
+
+
+@jit
+def _quiet_since(pts, p, mark, now, allowed):  # type: ignore[no-untyped-def]
+    """Since when nothing was heard of the point for longer than allowed, else NEVER."""
+    r = pts[p]
+    if r["heard_mark"] < 0:
+        r["heard_mark"] = now  # never heard: the wall clock counts from the first look
+    if r["heard_t"] < 0:
+        return np.int64(r["heard_mark"]) if now - r["heard_mark"] >= allowed else NEVER
+    return np.int64(r["heard_t"]) if mark - max(r["heard_t"], r["heard_mark"]) >= allowed else NEVER
+
+
+@jit
+def _listen(pts, p, checks, j, first, end, mark, now, listening, ev, k):  # type: ignore[no-untyped-def]
+    """Silence of one point: seen first, told when it is still there a little later; alerts on it lose their data."""
+    c = checks[j]
+    allowed = np.int64(c["on"])
+    since = _quiet_since(pts, p, mark, now, allowed)
+    before = np.int64(c["live"])
+    if since == NEVER or now - listening < allowed:
+        if not before & H_BIT:
+            c["live"] = 0
+        return k
+    if before & H_BIT:
+        c["live"] = H_BIT  # silent again before the return had lasted
+        return k
+    if not before & (H_BIT << 4):
+        c["live"], c["wait"][H_SLOT] = H_BIT << 4, _low32(now)
+        return k
+    if now - _start(np.int64(c["wait"][H_SLOT]), now) < SETTLE_MS:
+        return k
+    return _fall_silent(pts, p, checks, j, first, end, since, now, ev, k)
+
+
+@jit
+def _fall_silent(pts, p, checks, j, first, end, since, now, ev, k):  # type: ignore[no-untyped-def]
+    c = checks[j]
+    at = since + np.int64(c["on"])
+    pts[p]["q"] = NO_DATA
+    c["live"], c["tier"], c["quality"] = H_BIT, 1, NO_DATA
+    k = _tell(pts, p, checks, j, RAISED, since, at, now, ev, k)
+    ev[k - 1]["has_v"] = 0
+    for other in range(first, end):
+        o = checks[other]
+        if o["kind"] == LIMIT and o["tier"] != 0 and o["quality"] != NO_DATA:
+            k = _mark(pts, p, checks, other, at, now, ev, k)
+    return k
