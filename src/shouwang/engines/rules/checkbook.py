@@ -1,4 +1,4 @@
-"""`checks.npz` of a plan version: every check in columns, written by the business side, read by the kernel. No Django."""
+"""`checks.npz` of a plan version: every check in columns; the business side writes, the kernel reads. No Django."""
 
 import json
 from collections.abc import Sequence

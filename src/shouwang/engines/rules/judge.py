@@ -1,1 +1,193 @@
-"""Being written."""
+"""From transitions to alert episodes: the business side of a judgement, applied once and in order.
+
+The journal of the ingest process is tailed with `drain`. One batch is one transaction, together with the position it
+reaches, so a crash at any instant neither loses nor doubles a line. (rule, point, seq) makes a replay harmless.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from shouwang.engines.subjects.models import Point
+from shouwang.engines.subjects.spec import graver, rank
+from shouwang.engines.telemetry import journal
+from shouwang.engines.telemetry.journal import Transition
+from shouwang.kernel import clock, events
+
+from . import plan
+from .models import Alert, AlertChange, Intake
+
+log = logging.getLogger(__name__)
+BATCH = 500
+EVENT_OF = {"raised": "rules.alert_raised", "upgraded": "rules.alert_upgraded",
+            "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired"}
+Key = tuple[str, int]
+
+
+@dataclass
+class Desk:
+    """What one batch is worked with, read in a few queries whatever its size."""
+
+    points: dict[int, Point]
+    open: dict[Key, Alert]
+    seq: dict[Key, int]  # last line written, by (rule, point)
+    now: datetime
+    lines: list[AlertChange] = field(default_factory=list)
+
+
+def drain(folder: Path, name: str = "ingest") -> int:
+    """Apply everything the journal holds beyond the position; returns how many lines of alerts it gave."""
+    given = 0
+    while found := journal.read_after(folder, position(name), BATCH):
+        given += apply(found, name)
+        journal.applied(folder, found[-1].n)
+    return given
+
+
+def position(name: str = "ingest") -> int:
+    """The number of the last transition applied."""
+    return Intake.objects.filter(name=name).values_list("position", flat=True).first() or 0
+
+
+def apply(transitions: list[Transition], name: str = "ingest") -> int:
+    """Bring alerts to where these transitions put them; returns how many lines were written.
+
+    What lies at or before the position, or has a line already, is passed over. All or nothing, links included.
+    """
+    with transaction.atomic():
+        Intake.objects.get_or_create(name=name)
+        intake = Intake.objects.select_for_update().get(name=name)
+        fresh = [x for x in transitions if x.n > intake.position or x.n == 0]
+        if not fresh:
+            return 0
+        desk = _desk(fresh)
+        for x in fresh:
+            _one(desk, x)
+        AlertChange.objects.bulk_create(desk.lines)
+        Intake.objects.filter(pk=intake.pk).update(position=max(intake.position, fresh[-1].n))
+        return len(desk.lines)
+
+
+def _desk(fresh: list[Transition]) -> Desk:
+    points, rules = {x.point for x in fresh}, {x.rule for x in fresh}
+    lines = AlertChange.objects.filter(rule__in=rules, point__in=points, seq__isnull=False).order_by()
+    last = lines.values_list("rule", "point").annotate(last=Max("seq"))
+    opened = Alert.objects.filter(active=True, rule__in=rules, point__in=points)
+    return Desk({p.pk: p for p in Point.objects.filter(pk__in=points).select_related("subject__top")},
+                {(a.rule, a.point_id): a for a in opened.select_related("last", "point", "subject", "top")},
+                {(r, p): seq for r, p, seq in last}, clock.now())
+
+
+def _one(desk: Desk, x: Transition) -> None:
+    key = (x.rule, x.point)
+    if x.seq and x.seq <= desk.seq.get(key, 0):
+        return
+    words = plan.told(x.plan).rules.get(x.rule)
+    if words is None or x.point not in desk.points or (x.tier and str(x.tier) not in words["tiers"]):
+        log.error("第 %d 条转变说的规则 %s 或点位 %d 已不存在,只记日志不立报警", x.n, x.rule, x.point)
+        return
+    alert = desk.open.get(key)
+    if x.tier == 0:
+        _end(desk, alert, x, words)
+    elif alert is None:
+        _begin(desk, x, words)
+    elif x.kind == "quality":
+        _requalify(desk, alert, x)
+    else:
+        _move(desk, alert, x, words)
+    desk.seq[key] = max(x.seq, desk.seq.get(key, 0))
+
+
+def _begin(desk: Desk, x: Transition, words: dict[str, Any]) -> None:
+    """A new episode. It begins with the first over-limit reading, and was raised when the delay had run out."""
+    point = desk.points[x.point]
+    subject = point.subject
+    level = words["tiers"][str(x.tier)]["level"]
+    alert = Alert.objects.create(
+        rule=x.rule, scene=words["scene"], kind=words["kind"], point=point, subject=subject,
+        top=subject.top or subject, region=subject.region, line=subject.line, tier=x.tier, level=level, highest=level,
+        opened_at=clock.from_ms(x.since), raised_at=clock.from_ms(x.at), recorded_at=desk.now, first_value=x.value,
+        worst_value=x.value, last_value=x.value, limit_value=x.limit, unit=point.unit,
+        basis=plan.told(x.plan).basis(x.rule, x.point, x.tier), quality=x.quality, seq=x.seq)
+    desk.open[(x.rule, x.point)] = alert
+    _tell(desk, alert, x, "raised", words)
+
+
+def _move(desk: Desk, alert: Alert, x: Transition, words: dict[str, Any]) -> None:
+    """Another tier of the same episode: up or down by level; an upgrade asks to be acknowledged again."""
+    level = words["tiers"][str(x.tier)]["level"]
+    kind = "downgraded" if rank(level) > rank(alert.level) else "upgraded"
+    if rank(level) == rank(alert.level):
+        kind = x.kind if x.kind in ("upgraded", "downgraded") else "upgraded"
+    alert.tier, alert.level, alert.highest = x.tier, level, graver(alert.highest, level)
+    alert.limit_value, alert.basis = x.limit, plan.told(x.plan).basis(x.rule, x.point, x.tier)
+    _seen(alert, x)
+    if kind == "upgraded":
+        alert.acked_at, alert.acked_by = None, ""
+    alert.save()
+    _tell(desk, alert, x, kind, words)
+
+
+def _end(desk: Desk, alert: Alert | None, x: Transition, words: dict[str, Any]) -> None:
+    """Cleared by readings, or retired because the rule no longer judges the point. The last level is kept."""
+    if alert is None:
+        log.warning("第 %d 条转变要结束的报警(%s,点位 %d)没有开着", x.n, x.rule, x.point)
+        return
+    _seen(alert, x)
+    alert.active, alert.cleared_at = False, clock.from_ms(x.at)
+    alert.save()
+    del desk.open[(x.rule, x.point)]
+    _tell(desk, alert, x, "retired" if x.kind == "retired" else "cleared", words)
+
+
+def _seen(alert: Alert, x: Transition) -> None:
+    alert.seq, alert.quality = x.seq, x.quality
+    if x.value is None:
+        return
+    alert.last_value = x.value
+    worst = x.value if alert.worst_value is None else alert.worst_value
+    alert.worst_value = max(worst, x.value) if alert.tier > 0 else min(worst, x.value)
+
+
+def _requalify(desk: Desk, alert: Alert, x: Transition) -> None:
+    """The data under an open alert became better or worse: a line of the journal, no event."""
+    alert.seq, alert.quality = x.seq, x.quality
+    alert.save(update_fields=["seq", "quality"])
+    desk.lines.append(_line(alert, x, "quality", desk.now))
+
+
+def _line(alert: Alert, x: Transition, kind: str, now: datetime) -> AlertChange:
+    return AlertChange(alert=alert, rule=x.rule, point=x.point, seq=x.seq or None, at=clock.from_ms(x.at),
+                       recorded_at=now, kind=kind, tier=x.tier, level=alert.level, value=x.value,
+                       data={"since": x.since, "heard": x.heard, "plan": x.plan, "quality": x.quality, "n": x.n,
+                             "limit": x.limit})
+
+
+def _tell(desk: Desk, alert: Alert, x: Transition, kind: str, words: dict[str, Any]) -> None:
+    """The line and the event; what was last known of the alert is its cause."""
+    desk.lines.append(_line(alert, x, kind, desk.now))
+    with events.because(alert.last):
+        events.emit(EVENT_OF[kind], subject=alert.subject_id, scene=alert.scene, about=f"alert:{alert.pk}",
+                    remember=alert, **facts(alert, words), at_ms=x.at, heard_ms=x.heard)
+
+
+def facts(alert: Alert, words: dict[str, Any]) -> dict[str, Any]:
+    """What an event about an alert says: enough for links, notices and the wall without asking back."""
+    return {"alert": alert.pk, "rule": alert.rule, "kind": alert.kind, "tier": alert.tier, "level": alert.level,
+            "highest": alert.highest, "value": alert.last_value, "limit": alert.limit_value, "unit": alert.unit,
+            "quality": alert.quality, "point": alert.point_id, "point_code": alert.point.code, "top": alert.top_id,
+            "region": alert.region, "line": alert.line, "title": title(alert, words),
+            "shelved": alert.shelved_until is not None and alert.shelved_until > clock.now()}
+
+
+def title(alert: Alert, words: dict[str, Any]) -> str:
+    """What the alert is called: subject, point and what the tier means, 'T-101 液位 高高报'."""
+    tier = words["tiers"].get(str(alert.tier), {})
+    name = alert.point.name
+    place = name if alert.subject.name in name else f"{alert.subject.name} {name}"
+    return f"{place} {tier.get('means') or words['title']}"

@@ -5,7 +5,9 @@ a crash finds the same transitions. They are numbered (n, seq) by the intake.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,24 @@ from . import state, tiers
 ROOM = 4096  # events of one call into the state machine; more are fetched in rounds
 
 
+COLUMNS = (("point", np.uint32), ("t", np.int64), ("v", np.int32), ("q", np.uint8), ("source", np.uint32))
+
+
+def _columns(batch: Batch) -> list[NDArray[Any]]:
+    """The columns in the one layout the compiled code is made for (no copy where they have it)."""
+    return [np.require(getattr(batch, name), kind, ["C", "W"]) for name, kind in COLUMNS]
+
+
+@cache
+def warm() -> None:
+    """Compile before the first reading comes (seconds on a fresh machine, cached on disk afterwards)."""
+    none = state.empty()
+    columns = [np.zeros(0, kind) for _, kind in COLUMNS]
+    room, which = np.zeros(1, tiers.EVENT), np.zeros(0, np.int64)
+    tiers.evaluate(none.points, none.checks, none.rows, none.seen, *columns, 0, room, 0)
+    tiers.sweep(none.points, none.checks, none.rows, which, none.seen, 0, 0, room, 0)
+
+
 class Kernel:
     """Every check of the plan in dense records. `late` counts readings that were not newer than the last one."""
 
@@ -27,6 +47,7 @@ class Kernel:
         self.state = state.empty()
         self.late = 0
         self._room = np.zeros(ROOM, tiers.EVENT)
+        warm()
 
     def adopt(self, plan: Plan, folder: Path) -> None:
         """Judge by this plan from now on. State goes over by (point id, rule).
@@ -45,10 +66,9 @@ class Kernel:
         """Judge readings in their order. `now_ms`, when they arrived, decides nothing about limits."""
         s = self.state
         out = self._begin(now_ms)
-        n = 0
+        columns, n = _columns(batch), 0
         while n < len(batch.point):
-            n, k, late = tiers.evaluate(s.points, s.checks, s.rows, s.seen, batch.point, batch.t, batch.v, batch.q,
-                                        batch.source, now_ms, self._room, n)
+            n, k, late = tiers.evaluate(s.points, s.checks, s.rows, s.seen, *columns, now_ms, self._room, n)
             self.late += late
             out.extend(self._told(k))
         return out
@@ -57,6 +77,7 @@ class Kernel:
         """On-delays that ran out by the watermark of their source (ms, 0 = never heard), and silence."""
         s = self.state
         out = self._begin(now_ms)
+        watermarks = np.require(watermarks, np.int64, ["C", "W"])
         which = tiers.attention(s.points, s.checks, s.owner, watermarks, now_ms)
         n = 0
         while n < len(which):

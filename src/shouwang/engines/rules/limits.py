@@ -180,7 +180,7 @@ def _picked(rule: Rule, point: Measured) -> str:
 
 
 def _dig(rule: Rule, argument: Argument, point: Measured, value: Any) -> Any:
-    """The number inside a table param: by the row `pick` names, then by `field`; None when the row has no such field."""
+    """The number inside a table param: by the row `pick` names, then by `field`; None when it has no such field."""
     if isinstance(value, dict) and rule.pick:
         row = _picked(rule, point)
         if row not in value:

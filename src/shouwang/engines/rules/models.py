@@ -14,7 +14,7 @@ class Alert(models.Model):
 
     rule = models.CharField(max_length=80)  # scene.id
     scene = models.CharField(max_length=40)
-    kind = models.CharField(max_length=12, default="limit")  # limit | no_data | range: quality alarms are their own class
+    kind = models.CharField(max_length=12, default="limit")  # limit | no_data | range: quality has alarms of its own
     point = models.ForeignKey(Point, models.PROTECT, related_name="alerts")
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="alerts")
     top = models.ForeignKey(Subject, models.PROTECT, related_name="family_alerts")
@@ -68,7 +68,7 @@ class AlertChange(models.Model):
     seq = models.BigIntegerField(null=True)  # null for acts of people (ack, shelve)
     at = models.DateTimeField()  # event time, or the moment of the act
     recorded_at = models.DateTimeField()
-    kind = models.CharField(max_length=16)  # raised upgraded downgraded cleared quality acknowledged shelved unshelved
+    kind = models.CharField(max_length=16)  # of a transition, or acknowledged shelved unshelved
     tier = models.SmallIntegerField(null=True)
     level = models.CharField(max_length=10, blank=True)
     value = models.FloatField(null=True)

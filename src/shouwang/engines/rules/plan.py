@@ -80,14 +80,15 @@ def measured(plan: plans.Plan) -> list[Measured]:
     """Every point of the plan as rules see it; two queries, whatever the number of points."""
     subjects = {s.pk: s for s in Subject.objects.only("id", "kind", "region", "facts", "top_id")}
     points = Point.objects.filter(enabled=True).order_by("id")
-    return [of_point(p, subjects[p.subject_id], subjects.get(subjects[p.subject_id].top_id or 0))
-            for p in points if p.pk in plan.index]
+    digits = plan.points["digits"].tolist()
+    return [of_point(p, digits[plan.index[p.pk]], subjects[p.subject_id],
+                     subjects.get(subjects[p.subject_id].top_id or 0)) for p in points if p.pk in plan.index]
 
 
-def of_point(point: Point, subject: Subject, top: Subject | None) -> Measured:
-    """A registered point with the facts of its subject and enterprise."""
+def of_point(point: Point, digits: int, subject: Subject, top: Subject | None) -> Measured:
+    """A registered point with the facts of its subject and enterprise; `digits` as the plan has them."""
     facts = {**(top.facts if top else NONE), **subject.facts, **point.facts}
-    return Measured(point.pk, point.quantity, point.unit, point.digits, subject.kind, subject.locality, facts,
+    return Measured(point.pk, point.quantity, point.unit, digits, subject.kind, subject.locality, facts,
                     {"ll": point.ll, "l": point.l, "h": point.h, "hh": point.hh}, point.deadband,
                     round(point.on_delay_s * 1000), round(point.off_delay_s * 1000))
 

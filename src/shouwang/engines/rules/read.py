@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import TruncHour
+from django.utils.translation import gettext
 
 from shouwang.engines.subjects.spec import graver, rank
+from shouwang.engines.telemetry.live import latest
 from shouwang.kernel import access, clock, content
+from shouwang.kernel.conditions import condition
 from shouwang.kernel.errors import ContentError
 from shouwang.kernel.measures import measure
 
@@ -197,6 +200,40 @@ def guidance(alert: Alert) -> Guidance | None:
     """Consequence and action, as the rule states them today."""
     rule = rule_of(alert)
     return rule.guidance if rule else None
+
+
+@condition("rules.recovered")
+def recovered(about: str) -> str:
+    """Whether the alert a matter is about is over; else why it cannot be called recovered, with the present value."""
+    kind, _, pk = about.partition(":")
+    alert = Alert.objects.select_related("point").filter(pk=int(pk)).first() if kind == "alert" else None
+    if alert is None or not alert.active:
+        return ""
+    if alert.kind == "no_data" or alert.quality == "no_data":
+        return gettext("数据中断,不能视为恢复;请先恢复监测数据")
+    if alert.kind == "range":
+        return gettext("读数仍超出仪表量程,不能视为恢复")
+    return _still(alert)
+
+
+def _still(alert: Alert) -> str:
+    """The sentence for an open limit alert: the newest reading where the ingest process can be asked."""
+    live = latest([alert.point_id]).get(alert.point_id)
+    if live is not None and live.value is None:
+        return gettext("数据中断,不能视为恢复;请先恢复监测数据")
+    value = live.value if live is not None else alert.last_value
+    words = {"value": _number(value), "limit": _number(alert.limit_value), "unit": alert.unit}
+    if live is not None and live.quality not in ("good", "uncertain"):
+        return gettext("最近读数 %(value)s%(unit)s 的质量不可用(标校、故障或超量程),不能视为恢复") % words
+    if value is not None and alert.limit_value is not None and (value - alert.limit_value) * alert.tier < 0:
+        return gettext("当前 %(value)s%(unit)s 已在限值 %(limit)s%(unit)s 以内,但未满复位值或延时,尚未恢复") % words
+    if alert.tier > 0:
+        return gettext("当前 %(value)s%(unit)s 仍达到或高于限值 %(limit)s%(unit)s") % words
+    return gettext("当前 %(value)s%(unit)s 仍达到或低于限值 %(limit)s%(unit)s") % words
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:g}"
 
 
 @measure("rules.alerts")

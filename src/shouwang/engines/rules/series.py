@@ -43,7 +43,7 @@ def span_ms(text: str | int) -> int:
 
 
 def parse(text: str, start: int = 0, step: str | int = "1s") -> tuple[list[Sample], int]:
-    """The samples of a series and the time of the step after its last; a word nobody knows is a ValueError naming it."""
+    """The samples of a series and the time of the step after its last; an unknown word is a ValueError naming it."""
     head, colon, rest = text.partition(":")
     every = span_ms(head.strip() if colon else step)
     samples: list[Sample] = []
@@ -117,7 +117,7 @@ class Bench:
         self.told += self.judge.evaluate(batch, self.now)
 
     def wait_until(self, t: int, deaf: bool = False) -> list[Transition]:
-        """Time passes up to just before `t`: sweeps each second. Deaf: the source is not heard, its watermark stands."""
+        """Time passes up to just before `t`: sweeps each second. Deaf: the watermark stands."""
         before, heard = len(self.told), self.now
         while self.now < t:
             self.now = min(t, self.now + SWEEP_MS)

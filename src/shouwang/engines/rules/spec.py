@@ -11,6 +11,7 @@ events.declares(
     rules__alert_upgraded="同一事件升到更高等级",
     rules__alert_downgraded="同一事件降到较低等级",
     rules__alert_cleared="读数恢复,事件结束",
+    rules__alert_retired="规则或限值已撤,不再研判,报警随之结束",
     rules__alert_acknowledged="有人确认知悉",
     rules__alert_shelved="有人按理由搁置到某时",
     rules__alert_unshelved="搁置结束",
@@ -44,7 +45,8 @@ class Tier(BaseModel):
             raise ValueError(f"test 只写一个,可用:{'、'.join(TESTS)}")
         for name, argument in self.test.items():
             if bool(argument.param) + bool(argument.limit) != (name not in BARE):
-                raise ValueError(f"{name} 写成 {name}: {{}}" if name in BARE else f"{name} 写 {{param: …}} 或 {{limit: h}}")
+                raise ValueError(f"{name} 写成 {name}: {{}}" if name in BARE
+                                 else f"{name} 写 {{param: …}} 或 {{limit: h}}")
         return self
 
 

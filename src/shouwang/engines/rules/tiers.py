@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+numba: Any
 try:
     import numba
 except ImportError:
@@ -65,28 +66,29 @@ PER_CHECK = 6  # events one check can give for one reading: four delays run out,
 
 def jit(fn: F) -> F:
     """The function compiled, or itself."""
-    return numba.njit(cache=True, nogil=True)(fn) if COMPILED else fn  # type: ignore[no-any-return]
+    compiled: F = numba.njit(cache=True, nogil=True)(fn) if COMPILED else fn
+    return compiled
 
 
 @jit
-def _low32(t: int) -> int:
+def _low32(t: Any) -> Any:
     w = t & MASK
     return w - 4294967296 if w >= 2147483648 else w
 
 
 @jit
-def _start(wait: int, ref: int) -> int:
+def _start(wait: Any, ref: Any) -> Any:
     """When a pending change began: the latest moment up to `ref` with these low 32 bits."""
     return ref - ((ref - wait) & MASK)
 
 
 @jit
-def _slot(tier: int) -> int:
+def _slot(tier: Any) -> Any:
     return tier + 2 if tier < 0 else tier + 1
 
 
 @jit
-def _gravest(live: int) -> int:
+def _gravest(live: Any) -> Any:
     """The gravest active tier; of two equally grave sides the one that is not on its way out, else the high one."""
     hi = 2 if live & 8 else (1 if live & 4 else 0)
     lo = 2 if live & 1 else (1 if live & 2 else 0)
@@ -98,7 +100,7 @@ def _gravest(live: int) -> int:
 
 
 @jit
-def _kind_of(old: int, new: int) -> int:
+def _kind_of(old: Any, new: Any) -> int:
     if old == 0:
         return RAISED
     if new == 0:
@@ -107,7 +109,8 @@ def _kind_of(old: int, new: int) -> int:
 
 
 @jit
-def _tell(pts, p, checks, j, kind, since, at, now, ev, k):  # type: ignore[no-untyped-def]
+def _tell(pts: Array, p: Any, checks: Array, j: Any, kind: Any, since: Any, at: Any, now: Any, ev: Array,
+          k: Any) -> int:
     """Write one event of a check as it now stands."""
     c = checks[j]
     e = ev[k]
@@ -118,7 +121,7 @@ def _tell(pts, p, checks, j, kind, since, at, now, ev, k):  # type: ignore[no-un
 
 
 @jit
-def _limit_told(pts, p, checks, j, tier, ev, k):  # type: ignore[no-untyped-def]
+def _limit_told(pts: Array, p: Any, checks: Array, j: Any, tier: Any, ev: Array, k: Any) -> None:
     """Put the limit of a tier (or the end of the range that was passed) into event k-1; silence has no numbers."""
     c = checks[j]
     e = ev[k - 1]
@@ -135,7 +138,8 @@ def _limit_told(pts, p, checks, j, tier, ev, k):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _change(pts, p, checks, j, before, ref, at, now, ev, k):  # type: ignore[no-untyped-def]
+def _change(pts: Array, p: Any, checks: Array, j: Any, before: Any, ref: Any, at: Any, now: Any, ev: Array,
+            k: Any) -> int:
     """Tell the change of tier, if there is one. `before` is `live` before this step, `ref` decodes its timers."""
     c = checks[j]
     old, live = np.int64(c["tier"]), np.int64(c["live"])
@@ -156,7 +160,7 @@ def _change(pts, p, checks, j, before, ref, at, now, ev, k):  # type: ignore[no-
 
 
 @jit
-def _first_due(c, ref):  # type: ignore[no-untyped-def]
+def _first_due(c: Any, ref: Any) -> Any:
     """When the next on-delay of this check runs out; NEVER when none is running."""
     live = np.int64(c["live"])
     waiting = (live >> 4) & ~live & 15
@@ -168,7 +172,7 @@ def _first_due(c, ref):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _run_out(pts, p, checks, j, until, now, ev, k):  # type: ignore[no-untyped-def]
+def _run_out(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> int:
     """Tell the on-delays that ran out by `until`, in order of time."""
     c = checks[j]
     ref = np.int64(pts[p]["last_t"])
@@ -188,7 +192,7 @@ def _run_out(pts, p, checks, j, until, now, ev, k):  # type: ignore[no-untyped-d
 
 
 @jit
-def _differs(c, kind, s, active, x, outside):  # type: ignore[no-untyped-def]
+def _differs(c: Any, kind: Any, s: Any, active: Any, x: Any, outside: Any) -> Any:
     """Whether the reading speaks against the slot's present state: over its limit, or back beyond its reset."""
     if kind == SILENT:
         return active
@@ -201,7 +205,7 @@ def _differs(c, kind, s, active, x, outside):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _look(c, kind, x, outside, t):  # type: ignore[no-untyped-def]
+def _look(c: Any, kind: Any, x: Any, outside: Any, t: Any) -> Any:
     """Start the delay of every slot the reading speaks against; break those it supports. Returns the new `live`."""
     live = np.int64(c["live"])
     has = np.int64(c["has"])
@@ -217,7 +221,7 @@ def _look(c, kind, x, outside, t):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _settle(c, live, before, ref, t):  # type: ignore[no-untyped-def]
+def _settle(c: Any, live: Any, before: Any, ref: Any, t: Any) -> Any:
     """Let the delays that have run out at `t` take effect. Returns the new `live`."""
     for s in range(4):
         bit = 1 << s
@@ -229,7 +233,7 @@ def _settle(c, live, before, ref, t):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _judge_one(pts, p, checks, j, ref, now, ev, k):  # type: ignore[no-untyped-def]
+def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev: Array, k: Any) -> int:
     """One check sees the reading that was just put into its point. `ref` is the point's time before it."""
     c, r = checks[j], pts[p]
     q, t, x = np.int64(r["q"]), np.int64(r["last_t"]), np.int64(r["v"])
@@ -246,7 +250,7 @@ def _judge_one(pts, p, checks, j, ref, now, ev, k):  # type: ignore[no-untyped-d
 
 
 @jit
-def _mark(pts, p, checks, j, at, now, ev, k):  # type: ignore[no-untyped-def]
+def _mark(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: Array, k: Any) -> int:
     """Tell that an open limit alert now rests on data of another quality."""
     checks[j]["quality"] = pts[p]["q"]
     k = _tell(pts, p, checks, j, QUALITY, at, at, now, ev, k)
@@ -255,7 +259,7 @@ def _mark(pts, p, checks, j, at, now, ev, k):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _idle(kind, limit, j, x, outside):  # type: ignore[no-untyped-def]
+def _idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
     """A check with nothing open and nothing pending sees nothing crossed. Unused slots hold unreachable limits."""
     if kind[j] == LIMIT:
         return limit[j, 0] < x and limit[j, 1] < x and x < limit[j, 2] and x < limit[j, 3]
@@ -263,7 +267,8 @@ def _idle(kind, limit, j, x, outside):  # type: ignore[no-untyped-def]
 
 
 @jit
-def evaluate(pts, checks, rows, seen, point, t, v, q, source, now, ev, n0):  # type: ignore[no-untyped-def]
+def evaluate(pts: Array, checks: Array, rows: Array, seen: Array, point: Array, t: Any, v: Any, q: Any, source: Any,
+             now: Any, ev: Array, n0: Any) -> tuple[int, int, int]:
     """Judge readings n0 …; stops early when `ev` could overflow. Returns (next reading, events written, late ones).
 
     `rows[p]:rows[p+1]` are the checks of point p; `seen` keeps the newest event time per source.
@@ -294,7 +299,7 @@ def evaluate(pts, checks, rows, seen, point, t, v, q, source, now, ev, n0):  # t
 
 
 @jit
-def _take(pts, p, t, v, q, mark):  # type: ignore[no-untyped-def]
+def _take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
     """Put a reading into its point: a value only when it is one."""
     r = pts[p]
     r["last_t"], r["q"] = t, q
@@ -305,7 +310,7 @@ def _take(pts, p, t, v, q, mark):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _run_out_if_waiting(pts, p, checks, j, until, now, ev, k):  # type: ignore[no-untyped-def]
+def _run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> int:
     c = checks[j]
     live = np.int64(c["live"])
     if (live >> 4) & ~live & 15 and c["kind"] != SILENT:
@@ -326,7 +331,8 @@ def attention(pts: Array, checks: Array, owner: Array, marks: Array, now: int) -
 
 
 @jit
-def sweep(pts, checks, rows, which, marks, now, listening, ev, n0):  # type: ignore[no-untyped-def]
+def sweep(pts: Array, checks: Array, rows: Array, which: Array, marks: Array, now: Any, listening: Any, ev: Array,
+          n0: Any) -> tuple[int, int]:
     """On-delays run out by the watermark of their source, and silence, at the points `which[n0:]`.
 
     Returns (next of `which`, events written).
@@ -347,7 +353,7 @@ def sweep(pts, checks, rows, which, marks, now, listening, ev, n0):  # type: ign
 
 
 @jit
-def _quiet_since(pts, p, mark, now, allowed):  # type: ignore[no-untyped-def]
+def _quiet_since(pts: Array, p: Any, mark: Any, now: Any, allowed: Any) -> Any:
     """Since when nothing was heard of the point for longer than allowed, else NEVER."""
     r = pts[p]
     if r["heard_mark"] < 0:
@@ -358,7 +364,8 @@ def _quiet_since(pts, p, mark, now, allowed):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _listen(pts, p, checks, j, first, end, mark, now, listening, ev, k):  # type: ignore[no-untyped-def]
+def _listen(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, mark: Any, now: Any, listening: Any,
+            ev: Array, k: Any) -> int:
     """Silence of one point: seen first, told when it is still there a little later; alerts on it lose their data."""
     c = checks[j]
     allowed = np.int64(c["on"])
@@ -380,7 +387,8 @@ def _listen(pts, p, checks, j, first, end, mark, now, listening, ev, k):  # type
 
 
 @jit
-def _fall_silent(pts, p, checks, j, first, end, since, now, ev, k):  # type: ignore[no-untyped-def]
+def _fall_silent(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, since: Any, now: Any, ev: Array,
+                 k: Any) -> int:
     c = checks[j]
     at = since + np.int64(c["on"])
     pts[p]["q"] = NO_DATA
