@@ -1,6 +1,11 @@
 """What a driver tolerates. Every number is 本系统默认 (our own default) unless its line names a source."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from shouwang.kernel.errors import BadInput
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -23,4 +28,19 @@ class Limits:
     past_ms: int = 30 * DAY_MS  # an older reading is refused
 
 
-DEFAULT = Limits()
+
+def read(environ: Mapping[str, str]) -> Limits:
+    """The defaults with what SHOUWANG_LIMIT_<NAME> sets, e.g. SHOUWANG_LIMIT_PAST_MS; a bad number is a BadInput."""
+    given: dict[str, Any] = {}
+    for one in fields(Limits):
+        text = environ.get(f"SHOUWANG_LIMIT_{one.name.upper()}")
+        if text is None:
+            continue
+        try:
+            given[one.name] = float(text) if isinstance(one.default, float) else int(text)
+        except ValueError:
+            raise BadInput(f"环境变量 SHOUWANG_LIMIT_{one.name.upper()} 应是数字,而不是 {text!r}") from None
+    return Limits(**given)
+
+
+DEFAULT = read(os.environ)

@@ -20,7 +20,7 @@ class Logins:
 
     def may(self, address: str, token: str, at: float) -> bool:
         """Whether this address may try this token now (`at`: monotonic seconds)."""
-        return self._level(address, at) < self.limits.failures or self._pair(address, token) in self._good
+        return self._level(address, at) <= self.limits.failures - 1 or self._pair(address, token) in self._good
 
     def failed(self, address: str, at: float) -> None:
         """A wrong credential came from this address."""

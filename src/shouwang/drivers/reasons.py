@@ -6,6 +6,7 @@ REASONS = {
     "topic_too_long": "主题过长",
     "unknown_device": "设备未登记",
     "unknown_key": "测点未登记",
+    "gateway_self": "网关自身状态(未登记为测点)",
     "not_a_number": "值不是数或超出可表示范围",
     "empty": "值为空(无数据,不当作 0)",
     "unit": "单位不能换算到该点位的单位",

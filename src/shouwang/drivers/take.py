@@ -87,9 +87,12 @@ def resolve(intake: Intake, source: int, message: Message, received: int, limits
     for row in message.rows:
         device = plan.name if row.device is None else row.device
         keys = plan.addresses.get(device)
+        if message.kind == "attributes":
+            continue
         if keys is None:
-            if message.kind != "attributes":
-                refusals.add("unknown_device", device, max(1, len(row.values)))
+            own = row.device is None and plan.kind == "gateway"  # a gateway reports its own state as a device
+            refusals.add("gateway_self" if own else "unknown_device", ", ".join(row.values) if own else device,
+                         max(1, len(row.values)))
         elif message.kind == "telemetry":
             _resolve_row(intake, keys, device, row, received, limits, readings, refusals)
 

@@ -298,6 +298,11 @@ def connack(version: int, code: int, properties: bytes = b"") -> bytes:
     return pack(CONNACK, bytes([0, code]) + varint(len(properties)) + properties)
 
 
+def publish(version: int, topic: str, payload: bytes) -> bytes:
+    """A message of the server at QoS 0."""
+    return pack(PUBLISH, text(topic) + (b"\0" if version >= V5 else b"") + payload)
+
+
 def acknowledge(kind: int, version: int, packet_id: int, code: int = SUCCESS) -> bytes:
     """PUBACK, PUBREC, PUBREL or PUBCOMP."""
     body = struct.pack("!H", packet_id)

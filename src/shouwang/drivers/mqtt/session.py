@@ -8,15 +8,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar, cast
 
+from paho.mqtt.client import topic_matches_sub
+
 from shouwang.engines.telemetry.plan import Plan
 from shouwang.kernel import clock
 
 from ..take import excerpt, take
 from . import packet as p
+from .answer import answer
 from .hall import Hall
 from .packet import Broken, Frame
 
 log = logging.getLogger(__name__)
+MOST_FILTERS = 200  # subscriptions of one connection
 RETRY = 0.1  # seconds until a full intake is asked again
 _CODE = {"malformed": p.PAYLOAD_FORMAT, "unknown_topic": p.TOPIC_NAME}
 
@@ -39,6 +43,7 @@ class Session(asyncio.Protocol):
         self.waiting: deque[Frame] = deque()
         self.due: deque[Due] = deque()
         self.undurable = 0
+        self.filters: set[str] = set()
         self.awaiting_release: set[int] = set()  # QoS 2 packet ids between PUBREC and PUBREL
         self.version, self.source, self.plan = p.V311, -1, cast(Plan, None)
         self.token = self.client_id = self.name = self.address = ""
@@ -195,11 +200,18 @@ class Session(asyncio.Protocol):
             return
         due = Due(len(frame.body))
         self._owe(due)
+        self._reply(said)
         if len(said.topic) > self.limits.max_topic:
             self.count("topic_too_long", said.topic)
             self._durable(due, said, p.TOPIC_NAME)
             return
         self._offer(frame, said, due)
+
+    def _reply(self, said: p.Publish) -> None:
+        """Answer what asks for an answer, where the client listens for it."""
+        back = answer(said.topic, said.payload, self.limits)
+        if back and any(topic_matches_sub(wanted, back[0]) for wanted in self.filters):
+            self.transport.write(p.publish(self.version, *back))
 
     def _offer(self, frame: Frame, said: p.Publish, due: Due) -> None:
         refused: dict[str, int] = {}
@@ -271,10 +283,14 @@ class Session(asyncio.Protocol):
 
     def _subscribe(self, frame: Frame) -> None:
         packet_id, wanted = p.read_subscribe(frame.body, self.version)
+        self.filters.update(topic for topic, _ in wanted)
+        if len(self.filters) > MOST_FILTERS:
+            raise Broken("protocol", p.TOPIC_FILTER, "订阅过多")
         self.transport.write(p.suback(self.version, packet_id, [min(qos, 1) for _, qos in wanted]))
 
     def _unsubscribe(self, frame: Frame) -> None:
         packet_id, topics = p.read_unsubscribe(frame.body, self.version)
+        self.filters.difference_update(topics)
         self.transport.write(p.unsuback(self.version, packet_id, len(topics)))
 
     def _ping(self, frame: Frame) -> None:

@@ -1,11 +1,14 @@
-"""The cast of the driver tests: 甲厂's gateway and a lone device, and an intake whose disk the test controls."""
+"""The cast: 甲厂's gateway and a lone device, and an intake whose disk the test controls."""
 
 import asyncio
 import hashlib
+import json
 import socket
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +18,21 @@ from shouwang.engines.telemetry.plan import POINT, Plan, PointUnits, SourcePlan
 from shouwang.engines.telemetry.seam import Readings
 
 GATEWAY, DEVICE = "gateway-token-of-jia-chang", "device-token-of-jia-chang"
-VECTORS = Path("/work/shared/vectors/mqtt-thingsboard.dev.json")
+VECTORS = Path(__file__).with_name("mqtt-thingsboard.dev.json")
 PRESSURE = PointUnits("MPa", {"kPa": (0.001, 0.0), "Pa": (0.000001, 0.0)})
 CELSIUS = PointUnits("℃", {"K": (1.0, -273.15)})
 
 
 def plan(version: int = 1, without: str = "") -> Plan:
-    """Five points: a gateway's Tank A (level, pressure, temperature), Tank B (level), a device's own level."""
+    """Five points: Tank A (level, pressure, temperature), Tank B (level), a device's own level."""
     points = np.zeros(5, POINT)
     points["id"], points["digits"] = [11, 12, 13, 14, 15], [2, 4, 1, 2, 0]
     level = PointUnits("%", {})
     sources = [
         SourcePlan("甲厂网关", "gateway", hashlib.sha256(GATEWAY.encode()).hexdigest(),
                    {"Tank A": {"level": 0, "pressure": 1, "temperature": 2}, "Tank B": {"level": 3}}),
-        SourcePlan("甲厂液位计", "device", hashlib.sha256(DEVICE.encode()).hexdigest(), {"甲厂液位计": {"level": 4}}),
+        SourcePlan("甲厂液位计", "device", hashlib.sha256(DEVICE.encode()).hexdigest(),
+                   {"甲厂液位计": {"level": 4}}),
     ]
     return Plan(version, points, [level, PRESSURE, CELSIUS, level, level],
                 [s for s in sources if s.name != without])
@@ -83,6 +87,11 @@ class Desk:
         return [reason for _, reason, _, _ in self.refused]
 
 
+def vectors() -> list[dict[str, Any]]:
+    """The public test vectors of ThingsBoard's MQTT payloads."""
+    return list(json.loads(VECTORS.read_text())["vectors"])
+
+
 async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for something that must become true; fail when it does not."""
     end = asyncio.get_running_loop().time() + seconds
@@ -92,9 +101,10 @@ async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 @asynccontextmanager
-async def endpoint(desk: Desk, limits: Limits = DEFAULT, port: int = 0, **more: object):  # noqa: ANN201
+async def endpoint(desk: Desk, limits: Limits = DEFAULT, port: int = 0,
+                   tls: ssl.SSLContext | None = None) -> AsyncIterator[Endpoint]:
     """A running endpoint on a free port of loopback."""
-    running: Endpoint = await serve(desk, "127.0.0.1", port, limits=limits, **more)
+    running: Endpoint = await serve(desk, "127.0.0.1", port, limits=limits, tls=tls)
     try:
         yield running
     finally:
@@ -108,6 +118,6 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def run(story: Callable[[], Awaitable[None]]) -> None:
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Play a story within a minute."""
     asyncio.run(asyncio.wait_for(story(), 60))

@@ -30,7 +30,7 @@ def test_mosquitto_pub_delivers_at_every_qos_and_version(qos: str, version: str)
         async with endpoint(desk) as e:
             code, said = await publish(e.port, "-u", DEVICE, "-t", "v1/devices/me/telemetry", "-q", qos,
                                        "-V", version, "-m", '{"level":95}')
-            assert (code, said) == (0, "")
+            assert code == 0, said
             await until(lambda: desk.values == [(4, 95)])
     run(story)
 
@@ -40,10 +40,11 @@ def test_mosquitto_pub_with_a_wrong_token_is_refused_and_counted() -> None:
     async def story() -> None:
         desk = Desk()
         async with endpoint(desk) as e:
-            code, said = await publish(e.port, "-u", "wrong", "-t", "v1/devices/me/telemetry", "-m", '{"level":95}')
-            assert code != 0 and "authori" in said.lower() + "authorised" * ("bad user" in said)
+            code, said = await publish(e.port, "-u", "wrong", "-t", "v1/devices/me/telemetry", "-m", "{}")
+            assert code == 4, said  # mosquitto_pub's code for a CONNACK that refuses the user name
             assert desk.reasons() == ["bad_credentials"]
-            assert "wrong" not in str(desk.refused) and not desk.taken
+            assert "wrong" not in str(desk.refused)
+            assert not desk.taken
     run(story)
 
 
@@ -58,7 +59,7 @@ def test_paho_gets_its_acknowledgement_only_once_the_reading_is_durable(protocol
             client.loop_start()
             await until(client.is_connected)
             client.subscribe([("v1/gateway/rpc", 1), ("v1/gateway/attributes", 0)])
-            sent = client.publish("v1/gateway/telemetry", b'{"Tank A":[{"ts":%d,"values":{"level":1.5}}]}' % now(), 1)
+            sent = client.publish("v1/gateway/telemetry", b'{"Tank A":[{"values":{"level":1.5}}]}', 1)
             await until(lambda: desk.values == [(0, 150)])
             await asyncio.sleep(0.05)  # time enough for an early acknowledgement to be seen
             assert not sent.is_published()
@@ -68,9 +69,3 @@ def test_paho_gets_its_acknowledgement_only_once_the_reading_is_durable(protocol
             await asyncio.to_thread(client.loop_stop)
             await until(lambda: desk.events == [("甲厂网关", "connected"), ("甲厂网关", "disconnected")])
     run(story)
-
-
-def now() -> int:
-    """The wall clock in ms."""
-    import time
-    return int(time.time() * 1000)
