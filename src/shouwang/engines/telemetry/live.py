@@ -3,13 +3,13 @@
 The data folder is SHOUWANG_DATA, as everywhere.
 """
 
-import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import control
+from .plan import data_folder
 
 
 class Live(NamedTuple):
@@ -26,8 +26,7 @@ def _client(path: Path) -> control.Client:
 
 
 def _ask(name: str, *args: Any) -> Any:
-    data = Path(os.environ.get("SHOUWANG_DATA", "var")).resolve()
-    return _client(control.path_of(data)).call(name, *args, wait=2.0)
+    return _client(control.path_of(data_folder())).call(name, *args, wait=2.0)
 
 
 def latest(points: Iterable[int]) -> dict[int, Live | None]:

@@ -51,6 +51,11 @@ class Plan:
         self.index = {int(p): i for i, p in enumerate(self.points["id"])}
 
 
+def data_folder() -> Path:
+    """Where this deployment keeps everything: SHOUWANG_DATA, else ./var."""
+    return Path(os.environ.get("SHOUWANG_DATA", "var")).resolve()
+
+
 def save(root: Path, plan: Plan) -> Path:
     """Write the plan's own files into its version folder (not yet current). Returns the folder."""
     folder = root / str(plan.version)
