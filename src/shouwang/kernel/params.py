@@ -76,12 +76,13 @@ def of_region(region: str) -> str:
 def refresh() -> None:
     """Read the approved rows again; called after an approval and before a plan is compiled."""
     global _rows
-    _rows = {}
+    fresh: dict[tuple[str, str], list[Dated]] = {}  # others may be asking meanwhile: they see the old or the new
     for row in Param.objects.exclude(approved_by="").order_by("-since", "-id"):
         first = _first(row.path)
-        _rows.setdefault((row.locality, row.path), []).append(Dated(
+        fresh.setdefault((row.locality, row.path), []).append(Dated(
             row.path, row.locality, row.since, row.value, row.unit or (first.unit if first else ""), row.basis,
             row.mark, first.title if first else "", first.title_en if first else "", row.approved_by))
+    _rows = fresh
 
 
 def _first(path: str) -> Dated | None:

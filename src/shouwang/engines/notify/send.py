@@ -112,7 +112,7 @@ def read_back(notice: Notice, account: Account, text: str, level: str) -> Notice
             events.emit("notify.read_back", subject=notice.subject, scene=notice.data.get("scene", ""),
                         actor=account.username, about=notice.about, remember=notice, notice=notice.pk,
                         post=notice.post.name if notice.post else "", text=said[:200],
-                        late=notice.read_back_until is not None and clock.now() > notice.read_back_until)
+                        late=notice.read_back_until is not None and clock.now() >= notice.read_back_until)
     return notice
 
 
