@@ -53,18 +53,22 @@ class Broker:
 
 def parse_url(url: str) -> Broker:
     """A broker from its URL; what is missing or does not pair up is a BadInput."""
-    parts = urlsplit(url)
-    asked = parse_qs(parts.query)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as e:
+        raise BadInput(f"SHOUWANG_MQTT_BROKER 写得不对: {e}") from None
+    asked = parse_qs(parts.query.replace("+", "%2B"))  # a plus is a wildcard here, not a space
     topics, sources = asked.get("topic", []), asked.get("source", [])
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise BadInput("SHOUWANG_MQTT_BROKER 应形如 mqtt://用户:密码@主机:端口/?topic=site/%23&source=来源名")
     if not topics or len(topics) != len(sources):
         raise BadInput("SHOUWANG_MQTT_BROKER 中每个 topic= 都要配一个 source=,且至少一对;# 要写成 %23")
     tls = parts.scheme == "mqtts"
-    here = f"{socket.gethostname()}{parts.hostname}{parts.port}{parts.query}"
+    here = f"{socket.gethostname()}{parts.hostname}{port}{parts.query}"
     made = hashlib.sha256(here.encode()).hexdigest()
     feeds = tuple(map(Feed, topics, sources))
-    return Broker(parts.hostname, parts.port or (8883 if tls else 1883), tls, feeds,
+    return Broker(parts.hostname, port or (8883 if tls else 1883), tls, feeds,
                   unquote(parts.username) if parts.username else None,
                   unquote(parts.password) if parts.password else None,
                   asked.get("ca", [None])[0], asked.get("client", [f"shouwang-{made[:12]}"])[0])
