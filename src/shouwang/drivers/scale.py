@@ -11,6 +11,7 @@ from .thingsboard import Figure
 
 INT32 = 2**31
 LONGEST = 400  # characters of one number's text
+QUICK = 24  # characters up to which a number goes the short way
 LARGEST = 40  # decimal exponent beyond which no unit conversion is tried
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 _EXACT = Context(prec=2 * LONGEST, rounding=ROUND_HALF_UP, Emin=-999_999, Emax=999_999)
@@ -28,6 +29,21 @@ NOT_A_NUMBER = Scaled(0, quality.FAULT, "not_a_number")
 EMPTY = Scaled(0, quality.NO_DATA, "empty")
 WRONG_UNIT = Scaled(0, quality.FAULT, "unit")
 WRONG_QUALITY = Scaled(0, quality.FAULT, "quality")
+
+
+def quick(text: Figure, digits: int) -> int | None:
+    """The common case, '12.345' without exponent, by its digits alone; None where `scale` must look closer."""
+    whole, _, fraction = text.partition(".")
+    if len(text) > QUICK or not fraction.isdigit():
+        return None
+    places = len(fraction)
+    if places <= digits:
+        v = int(whole + fraction) * 10 ** (digits - places)
+    else:
+        v = int(whole + fraction[:digits])
+        if fraction[digits] >= "5":
+            v += -1 if whole[0] == "-" else 1
+    return v if -INT32 <= v < INT32 else None
 
 
 def scale(value: Any, digits: int, units: PointUnits) -> Scaled:

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from shouwang.engines.telemetry.quality import GOOD
 from shouwang.engines.telemetry.seam import Intake, Readings
 
 from .limits import Limits
-from .scale import scale
-from .thingsboard import Malformed, Message, Row, kind_of, read_as
+from .scale import quick, scale
+from .thingsboard import Figure, Malformed, Message, Row, kind_of, read_as
 
 EXCERPT = 200  # characters of what was refused that may be kept
 
@@ -44,6 +45,29 @@ class Refusals:
         self.first.setdefault(reason, what)
 
 
+class Gathered:
+    """The columns of one message's readings while they are gathered."""
+
+    __slots__ = ("point", "q", "t", "v")
+
+    def __init__(self) -> None:
+        self.point: list[int] = []
+        self.t: list[int] = []
+        self.v: list[int] = []
+        self.q: list[int] = []
+
+    def add(self, point: int, t: int, v: int, q: int) -> None:
+        """One more reading."""
+        self.point.append(point)
+        self.t.append(t)
+        self.v.append(v)
+        self.q.append(q)
+
+    def readings(self) -> Readings:
+        """As the intake wants them."""
+        return Readings(self.point, self.t, self.v, self.q)
+
+
 def take(intake: Intake, source: int, topic: str, payload: bytes, received: int, limits: Limits,
          done: Callable[[], None], secrets: tuple[str, ...] = ()) -> Parcel:
     """Take a payload by its topic; `done` is called once, when all of it that could be taken is durable."""
@@ -58,17 +82,17 @@ def take_as(intake: Intake, source: int, kind: tuple[str, bool] | None, payload:
 
     When the intake is full the parcel is `busy`: nothing was taken or counted, `done` is not called.
     """
-    refusals, readings, problem = Refusals(), Readings([], [], [], []), ""
+    refusals, gathered, problem = Refusals(), Gathered(), ""
     if kind is None:
         refusals.add("unknown_topic", topic)
     else:
         try:
-            resolve(intake, source, read_as(*kind, payload, device), received, limits, readings, refusals)
+            resolve(intake, source, read_as(*kind, payload, device), received, limits, gathered, refusals)
         except Malformed as e:
             problem = str(e)
             refusals.add("malformed", f"{problem} ← {excerpt(payload, secrets)}")
-    taken = len(readings.point)
-    if taken and not intake.offer(source, readings, done):
+    taken = len(gathered.point)
+    if taken and not intake.offer(source, gathered.readings(), done):
         return Parcel(0, {}, busy=True)
     name = intake.source(source).name
     for reason, count in refusals.count.items():
@@ -79,7 +103,7 @@ def take_as(intake: Intake, source: int, kind: tuple[str, bool] | None, payload:
 
 
 def resolve(intake: Intake, source: int, message: Message, received: int, limits: Limits,
-            readings: Readings, refusals: Refusals) -> None:
+            gathered: Gathered, refusals: Refusals) -> None:
     """Turn a message into readings of points of the plan in force; the rest goes to `refusals`."""
     for fault in message.faults:
         refusals.add("malformed", fault)
@@ -94,11 +118,11 @@ def resolve(intake: Intake, source: int, message: Message, received: int, limits
             refusals.add("gateway_self" if own else "unknown_device", ", ".join(row.values) if own else device,
                          max(1, len(row.values)))
         elif message.kind == "telemetry":
-            _resolve_row(intake, keys, device, row, received, limits, readings, refusals)
+            _resolve_row(intake, keys, device, row, received, limits, gathered, refusals)
 
 
 def _resolve_row(intake: Intake, keys: dict[str, int], device: str, row: Row, received: int, limits: Limits,
-                 readings: Readings, refusals: Refusals) -> None:
+                 gathered: Gathered, refusals: Refusals) -> None:
     t = received if row.t is None else row.t
     if t > received + limits.future_ms or t < received - limits.past_ms:
         refusals.add("future" if t > received else "past", f"{device}: ts={t}", max(1, len(row.values)))
@@ -109,13 +133,12 @@ def _resolve_row(intake: Intake, keys: dict[str, int], device: str, row: Row, re
         if point is None:
             refusals.add("unknown_key", f"{device}/{key}")
             continue
-        v, q, reason = scale(value, int(digits[point]), units[point])
+        places = int(digits[point])
+        if type(value) is Figure and (short := quick(value, places)) is not None:
+            gathered.add(point, t, short, GOOD)
+            continue
+        v, q, reason = scale(value, places, units[point])
         if reason:
             refusals.add(reason, f"{device}/{key}={value!r:.80}")
         if reason in (None, "empty"):
-            _append(readings, point, t, v, q)
-
-
-def _append(readings: Readings, point: int, t: int, v: int, q: int) -> None:
-    for column, item in ((readings.point, point), (readings.t, t), (readings.v, v), (readings.q, q)):
-        column.append(item)  # type: ignore[union-attr]
+            gathered.add(point, t, v, q)

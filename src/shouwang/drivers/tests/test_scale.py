@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shouwang.drivers.scale import INT32, scale
+from shouwang.drivers.scale import INT32, quick, scale
 from shouwang.drivers.tests.desk import CELSIUS, PRESSURE
 from shouwang.drivers.thingsboard import Figure
 from shouwang.engines.telemetry import quality
@@ -70,6 +70,29 @@ def test_it_agrees_with_plain_decimal_arithmetic(number: Decimal, digits: int) -
         assert scaled == (int(exact), quality.GOOD, None)
     else:
         assert scaled.reason == "not_a_number"
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,14})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+       st.integers(0, 6))
+@example("0.285", 2)
+@example("-0.5", 0)
+@example("0.28E5", 2)
+@example("1.2849999999999999999999", 2)
+@example("21474836.475", 2)
+def test_the_short_way_agrees_with_the_long_one(text: str, digits: int) -> None:
+    short = quick(F(text), digits)
+    if short is not None:
+        assert scale(F(text), digits, PRESSURE) == (short, quality.GOOD, None)
+
+
+@pytest.mark.parametrize("text", ["12.5", "0.285", "-7.125", "100.0"])
+def test_ordinary_readings_take_the_short_way(text: str) -> None:
+    assert quick(F(text), 2) is not None
+
+
+@pytest.mark.parametrize("text", ["1E+1", "NaN", "-Infinity", "1.5e3", "99999999999.5"])
+def test_odd_ones_do_not(text: str) -> None:
+    assert quick(F(text), 2) is None
 
 
 @given(st.text() | st.text("0123456789.eE+-", max_size=20).map(Figure), st.integers(0, 6))
