@@ -4,8 +4,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.http import FileResponse, HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
 from ninja import Form, Query, Router, Schema
 
 from shouwang.kernel.access import allowed
@@ -184,14 +185,12 @@ def delegate(request: HttpRequest, pk: int, asked: Delegating) -> MatterOut:
 
 @router.get("/matters/{pk}/files/{file}", summary="事项的附件")
 @allowed("matters.see")
-def attachment(request: HttpRequest, pk: int, file: int) -> FileResponse:
-    """The bytes as they came, to whoever sees the matter."""
+def attachment(request: HttpRequest, pk: int, file: int) -> HttpResponse:
+    """The bytes as they came, to whoever sees the matter; pictures show, papers are saved."""
     kept = get_object_or_404(Attachment, pk=file, matter=read.one(_me(request), pk))
-    out = FileResponse(evidence.path_of(kept.sha256).open("rb"), content_type=kept.mime, filename=kept.name,
-                       as_attachment=not kept.mime.startswith("image/"))
-    out["X-Content-Type-Options"] = "nosniff"
-    out["Cache-Control"] = "private, max-age=3600"
-    return out
+    return HttpResponse(evidence.path_of(kept.sha256).read_bytes(), content_type=kept.mime, headers={
+        "Content-Disposition": content_disposition_header(not kept.mime.startswith("image/"), kept.name) or "",
+        "X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"})
 
 
 def _me(request: HttpRequest) -> Account:

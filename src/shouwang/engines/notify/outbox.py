@@ -22,7 +22,7 @@ FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
 MAX_ATTEMPTS = 12  # with the waits above: about five hours
 AT_ONCE = 8
-PER_ADDRESS = 16  # of one round, so that one slow receiver does not fill it
+PER_ADDRESS = 32  # of one round, so that one slow receiver does not fill it
 SKIPPED = "同一地址这一轮刚刚失败"
 _sick: dict[str, datetime] = {}
 
@@ -43,18 +43,23 @@ def _wanting(notice: Notice) -> list[Hook]:
     return [h for h in found if not h.levels or notice.level in h.levels]
 
 
-def deliver(limit: int = 64) -> int:
+def deliver(limit: int = 128) -> int:
     """One round: claim what is due, send side by side, write down what came of it. Returns how many were tried.
 
     A receiver that failed is left alone for a while, so that the others do not wait behind it.
     """
-    claimed = [d for d in _due(limit) if _claim(d)]
+    due = _due(limit)
+    if not due:
+        return 0
+    with transaction.atomic():
+        claimed = [d for d in due if _claim(d)]
     if not claimed:
         return 0
     with ThreadPoolExecutor(min(AT_ONCE, len(claimed))) as pool:
         outcomes = list(pool.map(_send, claimed))
-    for delivery, error in zip(claimed, outcomes, strict=True):
-        _settle(delivery, error)
+    with transaction.atomic():
+        for delivery, error in zip(claimed, outcomes, strict=True):
+            _settle(delivery, error)
     return len(claimed)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import socket
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,8 +49,13 @@ def post(delivery: Delivery) -> None:
     headers |= {"Content-Type": "application/json; charset=utf-8", "User-Agent": "shouwang",
                 "Idempotency-Key": f"delivery-{delivery.pk}", "X-Shouwang-Timestamp": stamp,
                 "X-Shouwang-Signature": f"sha256={signature(hook.secret, stamp, content)}"}
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
-        client.post(url, content=content, headers=headers, extensions=extensions).raise_for_status()
+    client().post(url, content=content, headers=headers, extensions=extensions).raise_for_status()
+
+
+@lru_cache(maxsize=1)
+def client() -> httpx.Client:
+    """One for the process: reading the certificates costs more than sending."""
+    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
 
 
 def strict() -> bool:
