@@ -1,16 +1,21 @@
 """The wall's numbers: a handful of aggregate queries over what the account may see in one region."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Substr, TruncHour
+from django.db.models.functions import Substr
 
+from shouwang.engines.flows import read as matters_read
 from shouwang.engines.flows.models import Matter
+from shouwang.engines.rules import read as alerts_read
 from shouwang.engines.rules.models import Alert
 from shouwang.engines.subjects.models import Point, Subject
-from shouwang.engines.subjects.spec import rank
+from shouwang.engines.subjects.spec import graver, rank
+from shouwang.engines.telemetry import live as telemetry
+from shouwang.engines.telemetry.models import Source
 from shouwang.kernel import access, clock, content
 
 from . import facts, places
@@ -19,6 +24,9 @@ LEVELS = ("red", "orange", "yellow", "blue")
 HOURS = 24
 CLOSING_DAYS = 30  # matters opened in these days make the closing rate; 本系统默认
 TICKER = 40
+COMMONEST = 5
+ONLINE_S = 300  # s since a gateway was last heard for its points to count as online; 本系统默认
+HEALTH_S = 5  # s the ingest process's answer is kept
 CARD_ALERTS = 6
 
 
@@ -37,22 +45,18 @@ class View:
         lines = self.lines()
         return found.filter(line__in=lines) if lines else found
 
-    def alerts(self) -> QuerySet[Alert]:
+    def alerts(self, **narrowed: Any) -> QuerySet[Alert]:
         """Alerts in view, quality alarms among them."""
-        found = Alert.objects.filter(access.scope(self.account, "alerts.see", line="line"),
-                                     region__startswith=self.region)
-        return found.filter(scene=self.scene) if self.scene else found
+        found = alerts_read.alerts(self.account, region=self.region, scene=self.scene, **narrowed)
+        return found.order_by()
 
     def open_alerts(self) -> QuerySet[Alert]:
         """Alerts whose condition holds and that nobody has shelved or taken out of service."""
-        awake = Q(shelved_until=None) | Q(shelved_until__lte=clock.now())
-        return self.alerts().filter(awake, active=True, suppressed_by="", out_of_service="")
+        return self.alerts(active=True, shelved=False).filter(suppressed_by="", out_of_service="")
 
     def matters(self) -> QuerySet[Matter]:
         """Matters in view."""
-        found = Matter.objects.filter(access.scope(self.account, "matters.see", line="line"),
-                                      region__startswith=self.region)
-        return found.filter(scene=self.scene) if self.scene else found
+        return matters_read.matters(self.account, {"region": self.region, "scene": self.scene}).order_by()
 
     def points(self) -> QuerySet[Point]:
         """Measuring points in view."""
@@ -70,7 +74,8 @@ class View:
 def worst(view: View) -> dict[int, tuple[str, int]]:
     """Enterprise id → (gravest open level, number of open alerts)."""
     found: dict[int, tuple[str, int]] = {}
-    for top, level, number in view.open_alerts().values_list("top_id", "level").annotate(n=Count("id")):
+    rows = view.open_alerts().select_related(None).values_list("top_id", "level").annotate(n=Count("id"))
+    for top, level, number in rows:
         before, sum_ = found.get(top, ("", 0))
         found[top] = (level if not before or rank(level) < rank(before) else before, sum_ + number)
     return found
@@ -88,8 +93,8 @@ def summary(view: View) -> dict[str, Any]:
     """Everything beside the map."""
     closing = closing_by_part(view)
     return {
-        "levels": level_split(view), "trend": trend(view), "funnel": funnel(view), "closing": closing,
-        "kpis": kpis(view, closing), "ticker": ticker(view),
+        "levels": level_split(view), "trend": trend(view), "funnel": funnel(view),
+        "commonest": commonest(view), "closing": closing, "kpis": kpis(view, closing), "ticker": ticker(view),
         "at": clock.now_ms(),
     }
 
@@ -109,22 +114,33 @@ def level_split(view: View) -> dict[str, int]:
 
 def trend(view: View) -> dict[str, Any]:
     """Alerts opened in each of the last 24 hours, by highest level reached."""
-    this_hour = clock.now().replace(minute=0, second=0, microsecond=0)
-    hours = [this_hour - timedelta(hours=n) for n in reversed(range(HOURS))]
-    place = {hour: n for n, hour in enumerate(hours)}
-    series = {level: [0] * HOURS for level in LEVELS}
-    found = view.alerts().filter(opened_at__gte=hours[0]).annotate(hour=TruncHour("opened_at", tzinfo=clock.LOCAL))
-    for hour, level, number in found.values_list("hour", "highest").annotate(n=Count("id")).order_by():
-        if level in series and (n := place.get(hour.astimezone(hours[0].tzinfo))) is not None:
-            series[level][n] += number
-    return {"hours": [facts.hour_label(h) for h in hours], **series}
+    hours = alerts_read.trend(view.account, HOURS, region=view.region, scene=view.scene)
+    return {"hours": [h.start.strftime("%H:00") for h in hours],
+            **{level: [h.levels.get(level, 0) for h in hours] for level in LEVELS}}
+
+
+def commonest(view: View) -> list[dict[str, Any]]:
+    """What was warned of most in the last 24 hours, with its gravest level; rules of one name count as one."""
+    found: dict[str, dict[str, Any]] = {}
+    rows = view.alerts(since=_day()).select_related(None).values_list("rule", "highest")
+    for rule, level, number in rows.annotate(n=Count("id")):
+        title, title_en = facts.titles("rules", rule)
+        row = found.setdefault(title, {"rule": rule, "title": title, "title_en": title_en, "level": level, "n": 0})
+        row["n"] += number
+        row["level"] = graver(row["level"], level)
+        row["rule"] = rule if row["rule"] == rule else ""
+    return sorted(found.values(), key=lambda row: -row["n"])[:COMMONEST]
+
+
+def _day() -> datetime:
+    return clock.now() - timedelta(hours=HOURS)
 
 
 def funnel(view: View) -> dict[str, int]:
-    """Open matters with the enterprise, with the supervisor, escalated among them, and closed in CLOSING_DAYS."""
+    """Open matters with the enterprise, with the supervisor, escalated ones, and those closed in CLOSING_DAYS."""
     since = clock.now() - timedelta(days=CLOSING_DAYS)
     still = Q(closed_at=None)
-    return view.matters().aggregate(
+    return view.matters().select_related(None).aggregate(
         handle=Count("id", filter=still & Q(state="handle")),
         verify=Count("id", filter=still & Q(state="verify")),
         escalated=Count("id", filter=still & Q(rung__gt=0)),
@@ -134,9 +150,11 @@ def funnel(view: View) -> dict[str, int]:
 def closing_by_part(view: View) -> list[dict[str, Any]]:
     """Of the matters opened in CLOSING_DAYS, how many are closed, by the parts of the region."""
     since = clock.now() - timedelta(days=CLOSING_DAYS)
-    rows = view.matters().filter(opened_at__gte=since).annotate(place=Substr("region", 1, 9)).values_list("place")
-    counted = rows.annotate(opened=Count("id"), closed=Count("id", filter=Q(closed_at__isnull=False))).order_by()
-    parts = {code: {"code": code, "name": name, "opened": 0, "closed": 0} for code, name in places.parts(view.region)}
+    rows = view.matters().select_related(None).filter(opened_at__gte=since)
+    counted = rows.annotate(place=Substr("region", 1, 9)).values_list("place").annotate(
+        opened=Count("id"), closed=Count("id", filter=Q(closed_at__isnull=False)))
+    parts = {code: {"code": code, "name": name, "opened": 0, "closed": 0}
+             for code, name in places.parts(view.region)}
     for place, opened, closed in counted:
         part = next((parts[place[:n]] for n in (9, 6, 4, 2) if place[:n] in parts), None)
         if part is not None:
@@ -148,35 +166,51 @@ def closing_by_part(view: View) -> list[dict[str, Any]]:
 def kpis(view: View, closing: list[dict[str, Any]]) -> dict[str, Any]:
     """The head numbers."""
     opened, closed = sum(c["opened"] for c in closing), sum(c["closed"] for c in closing)
-    day = clock.now() - timedelta(hours=HOURS)
     return {
         "enterprises": view.enterprises().count(),
         "hazards": hazards(view).count(),
-        "points": view.points().count(),
-        "alerts": view.alerts().filter(opened_at__gte=day).count(),
+        "points": view.points().count(), "online": online(view),
+        "alerts": view.alerts(since=_day()).select_related(None).count(),
         "closing": round(100 * closed / opened, 1) if opened else None,
     }
 
 
 def hazards(view: View) -> QuerySet[Subject]:
     """Major hazard sources in view."""
-    found = Subject.objects.filter(access.scope(view.account, "wall.see", line="top__line"), kind="major_hazard",
-                                   region__startswith=view.region)
+    within = access.scope(view.account, "wall.see", line="top__line")
+    found = Subject.objects.filter(within, kind="major_hazard", region__startswith=view.region)
     lines = view.lines()
     return found.filter(top__line__in=lines) if lines else found
 
 
+def online(view: View) -> int | None:
+    """Points in view whose gateway was heard in the last ONLINE_S seconds; None while ingest does not answer."""
+    heard = cache.get_or_set("wall:heard", _heard, HEALTH_S)
+    if heard is None:
+        return None
+    mine = Source.objects.filter(enterprise__in=view.enterprises(), name__in=heard).values_list("name", flat=True)
+    return sum(heard[name] for name in mine)
+
+
+def _heard() -> dict[str, int] | None:
+    told = telemetry.health()
+    if not told["running"]:
+        return None
+    return {s["name"]: s["points"] for s in told["sources"]
+            if s["silent_ms"] is not None and s["silent_ms"] <= ONLINE_S * 1000}
+
+
 def ticker(view: View) -> list[dict[str, Any]]:
     """The newest alerts, newest first, in the shape of the live stream."""
-    rows = view.alerts().select_related("top", "subject", "point").order_by("-pk")[:TICKER]
-    return [{"event": "rules.alert_raised", "id": 0, "at": facts.milliseconds(a.recorded_at)} | facts.of_alert(a)
-            for a in rows]
+    rows = view.alerts().order_by("-pk")[:TICKER]
+    told = {"event": "rules.alert_raised", "id": 0}
+    return [told | {"at": facts.milliseconds(a.recorded_at)} | facts.of_alert(a) for a in rows]
 
 
 def card(account: Any, enterprise: Subject) -> dict[str, Any]:
     """One enterprise as its card shows it: open alerts, points, major hazards, open matters."""
     view = View(account, enterprise.region)
-    mine = view.open_alerts().filter(top=enterprise).select_related("top", "subject", "point")
+    mine = view.open_alerts().filter(top=enterprise)
     alerts = sorted(mine[:CARD_ALERTS * 4], key=lambda a: (rank(a.level), -a.pk))
     below = Subject.objects.filter(top=enterprise, kind="major_hazard")
     return {

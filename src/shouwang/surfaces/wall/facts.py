@@ -1,4 +1,4 @@
-"""What a screen says about one alert or matter: the same facts in the live stream, the ticker and the card."""
+"""What a screen says of one alert or matter: the same facts in live stream, ticker and card."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from shouwang.engines.flows.models import Matter
 from shouwang.engines.rules.models import Alert
 from shouwang.engines.subjects.models import Subject
 from shouwang.kernel import content
-from shouwang.kernel.clock import LOCAL
 from shouwang.kernel.errors import ContentError
 
 
@@ -51,8 +50,3 @@ def titles(kind: str, key: str) -> tuple[str, str]:
     except ContentError:
         return key, key
     return spec.title, spec.title_en or spec.title
-
-
-def hour_label(moment: Any) -> str:
-    """'14:00' in China's time."""
-    return str(moment.astimezone(LOCAL).strftime("%H:00"))

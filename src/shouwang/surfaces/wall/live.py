@@ -36,6 +36,8 @@ MOST_SCREENS = 2000
 STEP = 1000  # rows read in one look
 FAMILIES = {"rules": "alerts.see", "flows": "matters.see", "notify": "notices.see"}
 TYPES = {"flows.entered", "flows.closed", "flows.escalated", "flows.overdue", "flows.releveled"}
+GIVEN = ("level", "highest", "kind", "rule", "value", "limit", "unit", "state", "state_title", "rung", "of",
+         "overdue", "end", "notice", "until")  # facts of the event that go before those of the row
 _RESYNC = b"event: resync\ndata: {}\n\n"
 
 
@@ -48,13 +50,12 @@ class Message:
     region: str
     top: int | None
     line: str
-    to: int | None
     frame: bytes
 
 
-def told(type: str) -> bool:
+def told(kind: str) -> bool:
     """Whether screens are told about this type of event."""
-    return type.startswith(("rules.alert_", "notify.")) or type in TYPES
+    return kind.startswith(("rules.alert_", "notify.")) or kind in TYPES
 
 
 def messages(events: Iterable[Event]) -> list[Message]:
@@ -76,21 +77,22 @@ def messages(events: Iterable[Event]) -> list[Message]:
 
 
 def _message(event: Event, row: Alert | Matter | None) -> Message:
-    known: dict[str, Any] = {}
-    if row is not None:
-        known = facts.of_alert(row) if isinstance(row, Alert) else facts.of_matter(row)
-    given = {k: v for k, v in event.data.items() if k not in ("to", "subject", "point") and v is not None}
     at = facts.milliseconds(event.at)
-    body = {"published": at} | known | given | {"event": event.type, "id": event.pk, "at": at, "about": event.about}
-    to = event.data.get("to")
-    return Message(event.pk, event.type.partition(".")[0], row.region if row else str(given.get("region", "")),
-                   row.top_id if row else event.subject, row.line if row else "", to if isinstance(to, int) else None,
-                   b"id: %d\ndata: %s\n\n" % (event.pk, msgspec.json.encode(body)))
+    body: dict[str, Any] = {"published": at}
+    if row is not None:
+        body |= facts.of_alert(row) if isinstance(row, Alert) else facts.of_matter(row)
+    body |= {name: event.data[name] for name in GIVEN if event.data.get(name) is not None}
+    body |= {"event": event.type, "id": event.pk, "at": at, "about": event.about}
+    frame = b"id: %d\ndata: %s\n\n" % (event.pk, msgspec.json.encode(body))
+    family = event.type.partition(".")[0]
+    if row is None:
+        return Message(event.pk, family, event.data.get("region", ""), event.data.get("top"), "", frame)
+    return Message(event.pk, family, row.region, row.top_id, row.line, frame)
 
 
 @dataclass
 class Tail:
-    """Follows the event table by id. Ids that other transactions still hold are asked for again (PostgreSQL)."""
+    """Follows the event table by id; ids other transactions still hold are asked for again (PostgreSQL)."""
 
     last: int = 0
     gaps: dict[int, float] = field(default_factory=dict)
@@ -129,7 +131,6 @@ def missed(after: int, until: int) -> tuple[list[Message], bool]:
 class Screen:
     """One open browser: what it may see and what waits to be sent to it."""
 
-    account: int
     grants: dict[str, list[Grant]]
     region: str = ""
     queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
@@ -137,8 +138,6 @@ class Screen:
 
     def sees(self, message: Message) -> bool:
         """Whether the account's grants cover it and it lies in the region shown."""
-        if message.to is not None and message.to != self.account:
-            return False
         if not message.region.startswith(self.region):
             return False
         return any(message.region.startswith(g.region) and (g.subject is None or g.subject == message.top)
@@ -202,7 +201,11 @@ class Hub:
                     screen.offer(message)
             await asyncio.sleep(BEAT)
         self._task = None  # before any await, or a screen joining now would never be fed
-        await self._aside(lambda: connection.close())
+        await self._aside(_hang_up)
+
+
+def _hang_up() -> None:
+    connection.close()  # looked up in the thread that owns it
 
 
 _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
@@ -215,13 +218,13 @@ def hub() -> Hub:
 
 @access.guarded("alerts.see")
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """`/live/stream[?region=3708]`: server-sent events of what this account may see, from now or Last-Event-ID."""
+    """`/live/stream[?region=3708]`: what this account may see, as it happens or from Last-Event-ID on."""
     live = hub()
     if len(live.screens) >= MOST_SCREENS:
         return HttpResponse("实时连接已满,请稍后再试", status=503, headers={"Retry-After": "10"})
     account = await request.auser()
     grants = await sync_to_async(lambda: {f: access.holding(account, p) for f, p in FAMILIES.items()})()
-    screen = Screen(account.pk or 0, grants, request.GET.get("region", ""))
+    screen = Screen(grants, request.GET.get("region", ""))
     after = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
     return StreamingHttpResponse(
         _frames(live, screen, int(after) if after.isdecimal() else None), content_type="text/event-stream",

@@ -63,10 +63,10 @@ def _signature(account: Any) -> str:
 
 
 def _answer(request: HttpRequest, body: bytes, etag: str, *, keep: int = 0) -> HttpResponse:
-    control = f"private, max-age={keep}" if keep else "private, no-cache"
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={keep}" if keep else "private, no-cache"}
     if request.headers.get("If-None-Match") == etag:
-        return HttpResponse(status=304, headers={"ETag": etag, "Cache-Control": control})
-    return HttpResponse(body, content_type="application/json", headers={"ETag": etag, "Cache-Control": control})
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 def _counted(request: HttpRequest, name: str, count: Callable[[View], Any]) -> HttpResponse:

@@ -29,7 +29,7 @@ def asked(account: Any, region: str | None) -> str:
 
 
 def home(account: Any) -> str:
-    """Where the account's wall opens: the widest region granted, else the smallest that holds every enterprise."""
+    """Where the wall opens: the widest region granted, else the smallest that holds every enterprise."""
     granted = [g.region for g in access.holding(account, "wall.see")]
     return min(granted, key=len, default="") or _span()
 
@@ -60,7 +60,7 @@ def name_of(code: str) -> str:
 
 
 def parts(region: str) -> list[tuple[str, str]]:
-    """Code and name of what lies directly below; towns under a county; the region itself when there is nothing."""
+    """Code and name of what lies directly below; towns under a county; the region itself when nothing."""
     mapped = base_map.part_names(region) if len(region) < 6 else []
     if [c for c, _ in mapped] not in ([], [region]):
         return mapped

@@ -22,8 +22,8 @@ def scenes() -> list[dict[str, str]]:
 
 def links() -> dict[str, str]:
     """Where numbers lead in the console; the scripts add region, scene and level."""
-    return {"enterprises": "/subjects/", "hazards": "/subjects/", "points": "/points/", "alerts": "/warnings/",
-            "matters": "/matters/", "enterprise": "/subjects/"}
+    return {"enterprises": "/subjects/", "hazards": "/subjects/", "points": "/points/",
+            "alerts": "/warnings/", "matters": "/matters/", "enterprise": "/subjects/"}
 
 
 def words() -> dict[str, str]:
@@ -33,12 +33,13 @@ def words() -> dict[str, str]:
         "connecting": _("连接中"), "live": _("实时推送中"), "lost": _("连接中断,正在重连"),
         "closing_province": _("各市处置闭环率"), "closing_city": _("区县处置闭环率"),
         "closing_county": _("镇街处置闭环率"),
-        "no_alerts": _("当前没有预警"), "no_matters": _("近30天没有事项"), "no_enterprises": _("此范围内没有企业"),
-        "open_alerts": _("当前预警"), "points": _("监测点"), "hazards": _("重大危险源"), "matters": _("在办事项"),
+        "no_alerts": _("当前没有预警"), "no_matters": _("近30天没有事项"),
+        "no_enterprises": _("此范围内没有企业"), "open_alerts": _("当前预警"), "points": _("监测点"),
+        "hazards": _("重大危险源"), "matters": _("在办事项"),
         "open_page": _("进入企业页面"), "close": _("关闭"), "more": _("另有 %s 条"), "since": _("起"),
         "raised": _("新报警"), "upgraded": _("升级"), "downgraded": _("降级"), "cleared": _("已恢复"),
         "acknowledged": _("已确认"), "escalated": _("升级呼叫"), "closed": _("已销号"), "entered": _("流转"),
         "no_data": _("断线"), "limit": _("限值"), "flat": _("二维"), "tilted": _("三维"),
         "load_failed": _("读取失败,稍后自动重试"), "no_webgl": _("此浏览器不能绘制地图,其余内容照常"),
-        "region": _("区域"), "all_levels": _("全部等级"), "not_yet": _("暂无"),
+        "region": _("区域"), "choose": _("切换区域"), "all_levels": _("全部等级"), "not_yet": _("暂无"),
     }

@@ -23,9 +23,9 @@ export function feed(list, { levels, words, english, open }) {
       el("button", { type: "button", onclick: () => open(fact) },
         el("span", { className: "tile" }, titles[fact.level] || "·"),
         el("b", {}, tag && el("i", { className: "tag" }, tag), title),
-        el("time", { className: "num" }, timeOf(fact.opened || fact.at)),
+        el("em", { className: "num" }, measured(fact, words)),
         el("small", {}, [fact.enterprise, fact.point || fact.subject].filter(Boolean).join(" · ")),
-        el("em", { className: "num" }, measured(fact, words))));
+        el("time", { className: "num" }, timeOf(fact.opened || fact.at))));
   }
 
   function fill(facts) {

@@ -14,10 +14,20 @@ const FLAT = { pitch: 0, bearing: 0 };
 const featureOf = (geometry, properties = {}) => ({ type: "Feature", geometry, properties });
 const collection = (features) => ({ type: "FeatureCollection", features });
 
+/** The corners of the larger pieces: a speck far out at sea must not shrink the whole picture. */
+function corners({ type, coordinates }) {
+  const pieces = (type === "Polygon" ? [coordinates] : coordinates).map(([ring]) => {
+    const [xs, ys] = [ring.map(([x]) => x), ring.map(([, y]) => y)];
+    return { ring, size: (Math.max(...xs) - Math.min(...xs)) * (Math.max(...ys) - Math.min(...ys)) };
+  });
+  const least = Math.max(...pieces.map((piece) => piece.size)) * 0.015;
+  return pieces.filter((piece) => piece.size >= least).flatMap((piece) => piece.ring);
+}
+
 function padding() {
   if (narrow()) return { left: 16, right: 16, top: 26, bottom: 54 };
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return { left: 28 * rem, right: 28 * rem, top: 12.5 * rem, bottom: 7.5 * rem };
+  return { left: 28 * rem, right: 28 * rem, top: 14.5 * rem, bottom: 7.2 * rem };
 }
 
 export async function draw(box, { levels, colours, onPart, onEnterprise }) {
@@ -28,7 +38,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   });
   await map.once("load");
   map.addImage("grain", grain());
-  for (const id of ["around", "outline", "parts", "lines", "firms", "chosen"])
+  for (const id of ["around", "halo", "outline", "parts", "lines", "firms", "chosen"])
     map.addSource(id, { type: "geojson", data: EMPTY });
   for (const layer of layers(colours, levels)) map.addLayer(layer);
 
@@ -39,18 +49,40 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   let popup = null;
   let shown = null;
 
-  const view = () => (map.getPitch() > 10 ? TILT : FLAT);
+  let tilted = !narrow();
+  const view = () => (tilted ? TILT : FLAT);
   const eased = (facts) => ({ ...facts, duration: calm() ? 0 : facts.duration ?? 900, essential: false });
 
+  /** Fill the room between the panels: a first guess by the library, then measured on the screen and corrected. */
   function fit(duration = 900) {
     const [west, south, east, north] = sheet.bounds;
-    map.fitBounds([[west, south], [east, north]], eased({ padding: padding(), ...view(), duration }));
+    const before = { center: map.getCenter(), zoom: map.getZoom(), pitch: map.getPitch(), bearing: map.getBearing() };
+    const room = padding();
+    map.jumpTo(map.cameraForBounds([[west, south], [east, north]], { padding: room, ...view() }));
+    map.jumpTo(view());
+    const rings = corners(sheet.outline);
+    for (let pass = 0; pass < 4; pass += 1) {
+      const seen = rings.map((at) => map.project(at));
+      const [left, right] = [Math.min(...seen.map((p) => p.x)), Math.max(...seen.map((p) => p.x))];
+      const [top, bottom] = [Math.min(...seen.map((p) => p.y)), Math.max(...seen.map((p) => p.y))];
+      const [w, h] = [box.clientWidth - room.left - room.right, box.clientHeight - room.top - room.bottom];
+      const zoom = map.getZoom() + Math.log2(Math.min(w / (right - left), h / (bottom - top)));
+      const shift = [(left + right) / 2 - room.left - w / 2, (top + bottom) / 2 - room.top - h / 2];
+      const middle = map.unproject([box.clientWidth / 2 + shift[0], box.clientHeight / 2 + shift[1]]);
+      map.jumpTo({ center: middle, zoom });
+    }
+    const after = { center: map.getCenter(), zoom: map.getZoom(), ...view() };
+    if (duration && !calm()) {
+      map.jumpTo(before);
+      map.easeTo({ ...after, duration });
+    }
   }
 
   function reset(next, duration) {
     sheet = next;
     map.getSource("around").setData(collection(sheet.context));
     map.getSource("outline").setData(featureOf(sheet.outline));
+    map.getSource("halo").setData(collection(sheet.halo));
     map.getSource("lines").setData(collection(sheet.lines.map((line) => featureOf(line))));
     map.getSource("chosen").setData(EMPTY);
     unpop();
@@ -181,7 +213,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   return {
     reset, heat, name, tally, enterprises, ping, pop, unpop, fly, fit,
     tilted: () => map.getPitch() > 10,
-    tilt: (up) => map.easeTo(eased({ ...(up ? TILT : FLAT), duration: 700 })),
+    tilt: (up) => { tilted = up; fit(700); },
     label: (text) => map.getCanvas().setAttribute("aria-label", text),
     idle: () => new Promise((done) => map.once("idle", done)),
   };

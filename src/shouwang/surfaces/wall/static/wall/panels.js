@@ -18,9 +18,9 @@ export function kpis(counted, { links, region, scene }) {
   put("enterprises", number(counted.enterprises));
   put("hazards", number(counted.hazards), { kind: "major_hazard" });
   const online = counted.online ?? null;
-  put("points", online === null ? number(counted.points) : number(online));
-  one('[data-kpi-aside="points"]').textContent = online === null || !counted.points ? ""
-    : `/ ${number(counted.points)} · ${(100 * online / counted.points).toFixed(1)}%`;
+  put("points", number(online));
+  one('[data-kpi-aside="points"]').textContent = `/ ${number(counted.points)}${
+    online === null || !counted.points ? "" : ` · ${(100 * online / counted.points).toFixed(1)}%`}`;
   put("alerts", number(counted.alerts), { since: "24h" });
   put("closing", counted.closing === null ? "–" : `${counted.closing}%`, {}, links.matters);
 }
@@ -40,6 +40,15 @@ export function funnel(counted, { links, region, scene }) {
     one("b", cell).textContent = number(counted[cell.dataset.state]);
     cell.href = asked(links.matters, { state: cell.dataset.state, region, scene });
   }
+}
+
+export function commonest(rows, { links, region, scene, english }) {
+  const most = Math.max(1, ...rows.map((row) => row.n));
+  one("#commonest .bars").replaceChildren(...rows.map((row) => el("li", { className: `lv-${row.level}` },
+    el("a", { href: asked(links.alerts, { rule: row.rule, since: "24h", region, scene }) },
+      el("span", { className: "word" }, (english && row.title_en) || row.title),
+      el("span", { className: "rail own" }, el("i", { style: { "--w": `${100 * row.n / most}%` } })),
+      el("b", { className: "num" }, number(row.n))))));
 }
 
 export function closing(rows, { words, go }) {

@@ -29,16 +29,15 @@ export function layers(colours, levels) {
     { id: "around", type: "fill", source: "around", paint: { "fill-color": "#0a2440", "fill-opacity": 0.62 } },
     { id: "around-line", type: "line", source: "around", layout: round,
       paint: { "line-color": "#2b5f93", "line-width": 0.8, "line-opacity": 0.75 } },
-    { id: "halo", type: "line", source: "outline", layout: round, paint: {
-      "line-color": "#1390ff", "line-width": 46, "line-blur": 44, "line-opacity": 0.5,
-      "line-translate": [0, 16], "line-translate-anchor": "viewport" } },
+    { id: "halo", type: "fill", source: "halo", paint: { "fill-color": "#1a95ff", "fill-opacity": 0.062,
+      "fill-antialias": false, "fill-translate": [0, 14], "fill-translate-anchor": "viewport" } },
     ...DEPTH.map(([dy, tone]) => ({ id: `slab-${dy}`, type: "fill", source: "outline",
       paint: { "fill-color": tone, "fill-antialias": true, ...down(dy) } })),
     { id: "slab-edge", type: "line", source: "outline", layout: round, paint: {
       "line-color": "#2fa8ff", "line-width": 1.2, "line-opacity": 0.55, "line-blur": 0.6,
       "line-translate": [0, 24], "line-translate-anchor": "viewport" } },
     { id: "parts", type: "fill", source: "parts", paint: { "fill-color": [
-      "interpolate", ["linear"], ["get", "heat"], 0, "#0b3a6b", 0.35, "#10528f", 0.7, "#1873b8", 1, "#2596d6"] } },
+      "interpolate", ["linear"], ["get", "heat"], 0, "#0b3765", 0.35, "#0f4a84", 0.7, "#1566a6", 1, "#1c7fc2"] } },
     { id: "grain", type: "fill", source: "outline", paint: { "fill-pattern": "grain" } },
     { id: "parts-glow", type: "line", source: "parts", layout: round, paint: {
       "line-color": "#45b8ff", "line-width": 9, "line-blur": 9, "line-opacity": 0.34 } },

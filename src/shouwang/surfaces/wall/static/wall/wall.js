@@ -55,7 +55,7 @@ function tallies() {
 
 function showRows() {
   panels.firms(state.rows, split, state.filter, { words, open: (id) => openFirm(id) });
-  for (const button of all(".legend button"))
+  for (const button of all(".levels button"))
     button.setAttribute("aria-pressed", String(state.filter.has(button.dataset.level)));
   if (!map) return;
   map.enterprises(state.rows, state.filter);
@@ -70,7 +70,9 @@ function showSummary(counted) {
   const here = { links, region: state.region, scene: state.scene };
   panels.kpis(counted.kpis, here);
   panels.funnel(counted.funnel, here);
-  panels.closing(counted.closing, { words, go });
+  panels.commonest(counted.commonest, { ...here, english });
+  const rows = counted.closing.map((row) => ({ ...row, name: bare(row.name, counted.place.name) }));
+  panels.closing(rows, { words, go });
   chart.donut(counted.levels);
   const total = panels.split(counted.levels, split, state.filter, choose);
   one("#donut").dataset.total = total.toLocaleString("en-US");
@@ -87,20 +89,26 @@ function showPlace(place) {
   one("#way").replaceChildren(...place.way.map(([code, name], n) => n === place.way.length - 1
     ? el("span", { "aria-current": "location" }, name)
     : el("a", { href: `?${query({ region: code })}`, onclick: (event) => { event.preventDefault(); go(code); } }, name)));
-  const options = (rows) => rows.map(([code, name]) => el("option", { value: code, selected: code === place.code }, name));
-  const whole = place.way.map(([code, name]) => [code, name]);
+  const options = (rows) => rows.map(([code, name]) => el("option", { value: code || "-" }, name));
+  const above = place.way.slice(0, -1);
   const inside = place.parts.filter(([code]) => code !== place.code && code.length <= 6);
   const beside = place.siblings.filter(([code]) => code !== place.code);
-  one("#choose").replaceChildren(...options(whole), ...(inside.length ? [el("hr"), ...options(inside)] : []),
+  one("#choose").replaceChildren(el("option", { value: "", selected: true, disabled: true }, words.choose),
+    ...options(above), ...(inside.length ? [el("hr"), ...options(inside)] : []),
     ...(beside.length ? [el("hr"), ...options(beside)] : []));
-  one("#choose").value = place.code;
+  one("#choose").value = "";
+}
+
+/** '镇海区样例一街道' is '样例一街道' on the map of 镇海区. */
+function bare(name, place) {
+  return name.startsWith(place) && name.length > place.length ? name.slice(place.length) : name;
 }
 
 function nameParts(sheet, towns) {
   const many = sheet.parts.length > 1;
   const parts = many || !towns.length
     ? sheet.parts.map(({ properties: p }) => ({ code: p.code, name: p.name, at: p.label, go: many }))
-    : towns.map(([code, name, lon, lat]) => ({ code, name, at: [lon, lat], go: false }));
+    : towns.map(([code, name, lon, lat]) => ({ code, name: bare(name, sheet.name), at: [lon, lat], go: false }));
   map.name(parts);
 }
 
@@ -146,6 +154,7 @@ function go(code, push = true) {
   shut();
   load();
   tune();
+  one(code.length >= 6 ? "#tab-firms" : "#tab-closing").click();
 }
 
 function tune() {
@@ -189,11 +198,11 @@ function clock() {
 }
 
 function wire() {
-  one(".legend").replaceChildren(...split.map((lv) => el("button", { type: "button", className: `pill lv-${lv.id}`,
+  one(".levels").replaceChildren(...split.map((lv) => el("button", { type: "button", className: `pill lv-${lv.id}`,
     "data-level": lv.id, "aria-pressed": "true", onclick: () => choose(lv.id) }, el("span", { className: "dot" }), lv.title)));
   one("#trend .key").replaceChildren(...levels.map((lv) => el("i", { className: `lv-${lv.id}` },
     el("span", { className: "dot" }), lv.title)));
-  one("#choose").addEventListener("change", (event) => go(event.target.value));
+  one("#choose").addEventListener("change", (event) => go(event.target.value.replace("-", "")));
   for (const tab of all("[data-scene]")) tab.addEventListener("click", (event) => {
     event.preventDefault();
     state.scene = tab.dataset.scene;
