@@ -23,18 +23,22 @@ ROOM = 4096  # events of one call into the state machine; more are fetched in ro
 
 
 COLUMNS = (("point", np.uint32), ("t", np.int64), ("v", np.int32), ("q", np.uint8), ("source", np.uint32))
+Column = NDArray[Any]
+Columns = tuple[Column, Column, Column, Column, Column]
 
 
-def _columns(batch: Batch) -> list[NDArray[Any]]:
+def _columns(batch: Batch) -> Columns:
     """The columns in the one layout the compiled code is made for (no copy where they have it)."""
-    return [np.require(getattr(batch, name), kind, ["C", "W"]) for name, kind in COLUMNS]
+    point, t, v, q, source = (np.require(getattr(batch, name), kind, ["C", "W"]) for name, kind in COLUMNS)
+    return point, t, v, q, source
 
 
 @cache
 def warm() -> None:
     """Compile before the first reading comes (seconds on a fresh machine, cached on disk afterwards)."""
     none = state.empty()
-    columns = [np.zeros(0, kind) for _, kind in COLUMNS]
+    index, time, value = np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int32)
+    columns = _columns(Batch(index, time, value, np.zeros(0, np.uint8), index))
     room, which = np.zeros(1, tiers.EVENT), np.zeros(0, np.int64)
     tiers.evaluate(none.points, none.checks, none.rows, none.seen, *columns, 0, room, 0)
     tiers.sweep(none.points, none.checks, none.rows, which, none.seen, 0, 0, room, 0)

@@ -33,7 +33,7 @@ class Sample:
     """One reading of a series: event time in ms, value (None: no data), quality word."""
 
     t: int
-    value: Decimal | None
+    value: Decimal | int | None
     quality: str = "good"
 
 
@@ -110,7 +110,7 @@ class Bench:
 
     def give(self, sample: Sample, point: int = 1) -> None:
         """One reading, judged at once; its time may be in the past."""
-        scaled = Decimal(0) if sample.value is None else sample.value.scaleb(self.digits)
+        scaled = Decimal(sample.value or 0).scaleb(self.digits)
         v = int(scaled.to_integral_value(ROUND_HALF_EVEN))
         batch = Batch(np.array([point - 1], np.uint32), np.array([sample.t], np.int64), np.array([v], np.int32),
                       np.array([quality.code(sample.quality)], np.uint8), np.zeros(1, np.uint32))

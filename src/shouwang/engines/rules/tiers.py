@@ -100,7 +100,7 @@ def _gravest(live: Any) -> Any:
 
 
 @jit
-def _kind_of(old: Any, new: Any) -> int:
+def _kind_of(old: Any, new: Any) -> Any:
     if old == 0:
         return RAISED
     if new == 0:
@@ -110,7 +110,7 @@ def _kind_of(old: Any, new: Any) -> int:
 
 @jit
 def _tell(pts: Array, p: Any, checks: Array, j: Any, kind: Any, since: Any, at: Any, now: Any, ev: Array,
-          k: Any) -> int:
+          k: Any) -> Any:
     """Write one event of a check as it now stands."""
     c = checks[j]
     e = ev[k]
@@ -139,7 +139,7 @@ def _limit_told(pts: Array, p: Any, checks: Array, j: Any, tier: Any, ev: Array,
 
 @jit
 def _change(pts: Array, p: Any, checks: Array, j: Any, before: Any, ref: Any, at: Any, now: Any, ev: Array,
-            k: Any) -> int:
+            k: Any) -> Any:
     """Tell the change of tier, if there is one. `before` is `live` before this step, `ref` decodes its timers."""
     c = checks[j]
     old, live = np.int64(c["tier"]), np.int64(c["live"])
@@ -172,7 +172,7 @@ def _first_due(c: Any, ref: Any) -> Any:
 
 
 @jit
-def _run_out(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> int:
+def _run_out(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> Any:
     """Tell the on-delays that ran out by `until`, in order of time."""
     c = checks[j]
     ref = np.int64(pts[p]["last_t"])
@@ -233,7 +233,7 @@ def _settle(c: Any, live: Any, before: Any, ref: Any, t: Any) -> Any:
 
 
 @jit
-def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev: Array, k: Any) -> int:
+def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev: Array, k: Any) -> Any:
     """One check sees the reading that was just put into its point. `ref` is the point's time before it."""
     c, r = checks[j], pts[p]
     q, t, x = np.int64(r["q"]), np.int64(r["last_t"]), np.int64(r["v"])
@@ -250,7 +250,7 @@ def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev
 
 
 @jit
-def _mark(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: Array, k: Any) -> int:
+def _mark(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: Array, k: Any) -> Any:
     """Tell that an open limit alert now rests on data of another quality."""
     checks[j]["quality"] = pts[p]["q"]
     k = _tell(pts, p, checks, j, QUALITY, at, at, now, ev, k)
@@ -310,7 +310,7 @@ def _take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
 
 
 @jit
-def _run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> int:
+def _run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> Any:
     c = checks[j]
     live = np.int64(c["live"])
     if (live >> 4) & ~live & 15 and c["kind"] != SILENT:
@@ -365,7 +365,7 @@ def _quiet_since(pts: Array, p: Any, mark: Any, now: Any, allowed: Any) -> Any:
 
 @jit
 def _listen(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, mark: Any, now: Any, listening: Any,
-            ev: Array, k: Any) -> int:
+            ev: Array, k: Any) -> Any:
     """Silence of one point: seen first, told when it is still there a little later; alerts on it lose their data."""
     c = checks[j]
     allowed = np.int64(c["on"])
@@ -388,7 +388,7 @@ def _listen(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, mar
 
 @jit
 def _fall_silent(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, since: Any, now: Any, ev: Array,
-                 k: Any) -> int:
+                 k: Any) -> Any:
     c = checks[j]
     at = since + np.int64(c["on"])
     pts[p]["q"] = NO_DATA
