@@ -6,6 +6,7 @@ v is an integer of 10**-d of the point's unit; DELTA_BINARY_PACKED integers unde
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from .journal import sync_folder
 from .quality import UNCERTAIN
 
-ROW_GROUP = 1 << 17
+ROW_GROUP = 1 << 15  # small: one point's rows are found without decoding many others
 MINUTE_MS = 60_000
+SHARD_GROUP = 1 << 16
 SCHEMA = pa.schema([pa.field(n, k, nullable=False) for n, k in
                     (("point", pa.int64()), ("t", pa.int64()), ("v", pa.int32()), ("d", pa.int8()),
                      ("q", pa.uint8()))])
@@ -47,12 +49,23 @@ class Rows:
 
     def settled(self) -> "Rows":
         """Sorted by (point, t); of readings with the same point and time the last one given stays."""
-        order = np.lexsort((self.t, self.point))  # stable: equal keys keep their order
-        rows = self.pick(order)
-        if len(rows) < 2:
-            return rows
-        last = np.append((rows.point[1:] != rows.point[:-1]) | (rows.t[1:] != rows.t[:-1]), True)
-        return rows if last.all() else rows.pick(last)
+        key = self._key()
+        if len(key) < 2 or (key[1:] > key[:-1]).all():
+            return self
+        order = np.argsort(key, kind="stable")  # equal keys keep their order
+        key = key[order]
+        last = np.append(key[1:] != key[:-1], True)
+        return self.pick(order if last.all() else order[last])
+
+    def _key(self) -> NDArray[np.int64]:
+        """One integer that sorts as (point, t)."""
+        if not len(self):
+            return self.t
+        ids, place = np.unique(self.point, return_inverse=True) if np.ptp(self.point) >= 2**20 else (
+            None, self.point - self.point.min())
+        first = int(self.t.min())
+        span = int(self.t.max()) - first + 1
+        return np.asarray(place * span + (self.t - first))
 
 
 def join(parts: Iterable[Rows]) -> Rows:
@@ -73,9 +86,10 @@ def of_table(table: pa.Table) -> Rows:
 class Writer:
     """A Parquet file that appears whole, durable, under its name, or not at all."""
 
-    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA, group: int = ROW_GROUP) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.schema, self._fresh = path, schema, path.with_name(path.name + ".new")
+        self.path, self.schema, self.group = path, schema, group
+        self._fresh = path.with_name(path.name + ".new")
         packed = [n for n in schema.names if n in _PACKED]
         self._file = self._fresh.open("wb")
         self._writer = pq.ParquetWriter(
@@ -86,7 +100,7 @@ class Writer:
     def add(self, rows: Any) -> None:
         """Append rows (an object with the schema's columns as attributes), sorted after what is there."""
         columns = [pa.array(getattr(rows, n), f.type) for n, f in zip(self.schema.names, self.schema, strict=True)]
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self.schema), ROW_GROUP)
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self.schema), self.group)
 
     def close(self) -> None:
         """Durable, then in place."""
@@ -98,36 +112,69 @@ class Writer:
         sync_folder(self.path.parent)
 
 
-def write(path: Path, rows: Any, schema: pa.Schema = SCHEMA) -> Path:
+def write(path: Path, rows: Any, schema: pa.Schema = SCHEMA, group: int = ROW_GROUP) -> Path:
     """One file of rows."""
-    writer = Writer(path, schema)
+    writer = Writer(path, schema, group)
     writer.add(rows)
     writer.close()
     return path
 
 
+@dataclass(frozen=True)
+class _Index:
+    """What a file's footer says, kept so that it is parsed once: row groups by lowest and highest point id."""
+
+    footer: pq.FileMetaData
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+
+@lru_cache(512)
+def _index(path: str, changed: int, size: int) -> _Index:
+    footer = pq.read_metadata(path)
+    told = [footer.row_group(g).column(0).statistics for g in range(footer.num_row_groups) if footer.num_rows]
+    return _Index(footer, np.array([s.min for s in told], np.int64), np.array([s.max for s in told], np.int64))
+
+
+def _open(path: Path) -> _Index:
+    at = path.stat()
+    return _index(str(path), at.st_mtime_ns, at.st_size)
+
+
+def _table(path: Path, index: _Index, groups: NDArray[np.bool_], schema: pa.Schema) -> pa.Table:
+    with pq.ParquetFile(path, metadata=index.footer, memory_map=True) as file:
+        return file.read_row_groups(np.flatnonzero(groups).tolist(), schema.names, use_threads=False)
+
+
 def between(path: Path, low: int, high: int) -> Rows:
     """The rows of a sorted file with low <= point id < high; only the row groups that can hold them are read."""
-    with pq.ParquetFile(path) as file:
-        wanted = [g for g in range(file.metadata.num_row_groups) if _overlaps(file, g, low, high)]
-        rows = of_table(file.read_row_groups(wanted, SCHEMA.names))
+    index = _open(path)
+    rows = of_table(_table(path, index, (index.low < high) & (index.high >= low), SCHEMA))
     a, b = np.searchsorted(rows.point, [low, high])
     return rows.pick(slice(int(a), int(b)))
 
 
-def _overlaps(file: pq.ParquetFile, group: int, low: int, high: int) -> bool:
-    told = file.metadata.row_group(group).column(0).statistics
-    return told is None or (told.min < high and told.max >= low)
+def of_points(path: Path, points: NDArray[np.int64], schema: pa.Schema = SCHEMA) -> dict[str, NDArray[Any]]:
+    """Columns of the rows of these points (ids, sorted), in the order of the file."""
+    index = _open(path)
+    groups = np.searchsorted(points, index.low, "left") < np.searchsorted(points, index.high, "right")
+    table = _table(path, index, groups, schema)
+    found = {n: table.column(n).to_numpy() for n in schema.names}
+    which = among(found["point"], points)
+    return {n: c[which] for n, c in found.items()}
+
+
+def among(point: NDArray[np.int64], points: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which ids are in a sorted, non-empty list of ids."""
+    if len(points) == 1:
+        return np.asarray(point == points[0])
+    return np.asarray(points[np.minimum(np.searchsorted(points, point), len(points) - 1)] == point)
 
 
 def point_span(path: Path) -> tuple[int, int]:
     """The lowest and highest point id of a sorted file; (0, -1) when it is empty."""
-    with pq.ParquetFile(path) as file:
-        n = file.metadata.num_row_groups
-        if not file.metadata.num_rows:
-            return 0, -1
-        told = [file.metadata.row_group(g).column(0).statistics for g in (0, n - 1)]
-    return told[0].min, told[1].max
+    index = _open(path)
+    return (int(index.low[0]), int(index.high[-1])) if len(index.low) else (0, -1)
 
 
 @dataclass(slots=True)

@@ -141,7 +141,7 @@ class Client:
         with self._turn:
             link = self._idle.pop() if self._idle else None
         if link is not None:
-            with suppress(OSError, ValueError):  # a kept connection may belong to a process that is gone
+            with suppress(ConnectionError, ValueError):  # a kept connection may belong to a process that is gone
                 return self._settle(link, self._exchange(link, name, args, wait))
         try:
             link = self._connect()
@@ -163,6 +163,9 @@ class Client:
             link.settimeout(wait)
             link.sendall(_frame(_encode((0, name, args))))
             body = _receive(link, _length.unpack(_receive(link, 4))[0])
+        except TimeoutError:
+            link.close()
+            raise IngestDown(f"接入进程 {wait:g} 秒没有答复") from None
         except OSError:
             link.close()
             raise

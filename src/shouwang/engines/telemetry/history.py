@@ -2,7 +2,7 @@
 
 No Django here. `var/history/day=YYYY-MM-DD/` (local day of the event time) holds
 `a-<first>-<last>.parquet` runs fresh from the log (record numbers), ten of which become `b-…`, six of those `c-…`;
-`past-….parquet` written backwards in time; and once the day is over `s<shard>.parquet` with 256 point ids each and
+`past-….parquet` written backwards in time; and once the day is over `s<shard>.parquet` with 128 point ids each and
 `m<shard>.parquet`, the one-minute summary. `var/history/TAKEN` is the last record of the log that is in Parquet.
 Every step may be repeated: rows are told apart by (point, time), the later one stands.
 """
@@ -29,7 +29,7 @@ from .plan import data_folder
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 EAST_MS = 8 * 3_600_000  # China keeps UTC+8 the year round
-SHARD = 256
+SHARD = 128
 MOST_READINGS = 20_000_000  # taken in one go
 RUNS = {"a": (10, "b"), "b": (6, "c")}  # so many of one size make one of the next
 SETTLE_S = 600  # [D] a day is closed when it is over and nothing has come for it for so long
@@ -188,7 +188,7 @@ def close_day(folder: Path) -> int:
         if not any(map(len, fresh)):
             continue
         rows = columns.join(old + fresh).settled()
-        columns.write(shard, rows)
+        columns.write(shard, rows, group=columns.SHARD_GROUP)
         columns.write(folder / f"m{number:08d}.parquet", columns.summarise(rows), columns.MINUTES)
         n += len(rows)
     for path in parts:

@@ -1,12 +1,10 @@
 """Curves: readings of points over a span, from the archive and the newest log together. No Django here."""
 
-import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,15 +75,15 @@ def _raw(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: int,
     for left in reversed(range(TRIES)):
         try:
             files = _files(root / "history", points, since_ms, until_ms, without)
-            return columns.join([_query(files, points, since_ms, until_ms), newest]).settled()
-        except (duckdb.IOException, FileNotFoundError):
+            return columns.join([Rows(**_archived(files, points, since_ms, until_ms)), newest]).settled()
+        except FileNotFoundError:
             if not left:  # merged away between listing and reading, time after time
                 raise
     raise AssertionError
 
 
 def _files(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: int,
-           without: frozenset[int]) -> list[str]:
+           without: frozenset[int]) -> list[Path]:
     """Archive files that can hold rows of the span, older ones first."""
     out: list[Path] = []
     for day in _days(root, since_ms, until_ms):
@@ -93,7 +91,7 @@ def _files(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: int,
             folder = history.folder_of(root, day)
             parts = history.runs(folder)  # before the shards: what is closed in between is then in both
             out += _shards(folder, points, "s") + parts
-    return [str(p) for p in out]
+    return out
 
 
 def _days(root: Path, since_ms: int, until_ms: int) -> list[int]:
@@ -106,32 +104,15 @@ def _shards(folder: Path, points: NDArray[np.int64], kind: str) -> list[Path]:
     return [p for n in numbers if (p := folder / f"{kind}{n:08d}.parquet").exists()]
 
 
-def _query(files: list[str], points: NDArray[np.int64], since_ms: int, until_ms: int) -> Rows:
-    return columns.of_table(_select("point, t, v, d, q", files, points, since_ms, until_ms)) if files else \
-        columns.join([])
-
-
-def _select(what: str, files: list[str], points: NDArray[np.int64], since_ms: int, until_ms: int) -> Any:
-    """Rows of the files in the order of the files."""
-    which = f"point = {points[0]}" if len(points) == 1 else f"point IN ({','.join(map(str, points.tolist()))})"
-    sql = f"SELECT {what} FROM read_parquet(?) WHERE {which} AND t >= ? AND t < ?"
-    return _cursor().sql(sql, params=[files, since_ms, until_ms]).to_arrow_table()
-
-
-_local = threading.local()
-
-
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "preserve_insertion_order": True})
-
-
-def _cursor() -> duckdb.DuckDBPyConnection:
-    """A connection of this thread."""
-    if not hasattr(_local, "cursor"):
-        _local.cursor = _database().cursor()
-    cursor: duckdb.DuckDBPyConnection = _local.cursor
-    return cursor
+def _archived(files: list[Path], points: NDArray[np.int64], since_ms: int, until_ms: int,
+              schema: Any = columns.SCHEMA) -> dict[str, NDArray[Any]]:
+    """Columns of the rows of the files, in the order of the files."""
+    parts = [columns.of_points(f, points, schema) for f in files]
+    if not parts:
+        return {n: np.empty(0, k.to_pandas_dtype()) for n, k in zip(schema.names, schema.types, strict=True)}
+    found = {n: np.concatenate([p[n] for p in parts]) for n in schema.names}
+    inside = (found["t"] >= since_ms) & (found["t"] < until_ms)
+    return found if inside.all() else {n: c[inside] for n, c in found.items()}
 
 
 @cache
@@ -189,16 +170,14 @@ def _summarised(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: 
     """Buckets from the summaries of closed days and the readings of the others."""
     folders = {d: history.folder_of(root / "history", d) for d in _days(root / "history", since_ms, until_ms)}
     closed = frozenset(d for d, folder in folders.items() if not history.runs(folder))
-    parts = [columns.summarise(_raw(root, points, since_ms, until_ms, closed))]
-    files = [str(f) for d in closed for f in _shards(folders[d], points, "m")]
-    if files:
-        table = _select(", ".join(columns.MINUTES.names), files, points, since_ms - since_ms % columns.MINUTE_MS, until_ms)
-        parts.append(Minutes(*(table.column(n).to_numpy() for n in columns.MINUTES.names)))
-    every = Minutes(*(np.concatenate([getattr(p, n) for p in parts]) for n in columns.MINUTES.names))
+    fresh = columns.summarise(_raw(root, points, since_ms, until_ms, closed))
+    minute = columns.MINUTE_MS
+    files = [f for d in sorted(closed) for f in _shards(folders[d], points, "m")]
+    told = _archived(files, points, since_ms - since_ms % minute, until_ms, columns.MINUTES)
+    every = Minutes(*(np.concatenate([told[n], getattr(fresh, n)]) for n in columns.MINUTES.names))
     order = np.lexsort((every.t, every.point))
     every = Minutes(*(getattr(every, n)[order] for n in columns.MINUTES.names))
     cuts = np.searchsorted(every.point, np.append(points, points[-1] + 1))
-    minute = columns.MINUTE_MS
     span = -(-(until_ms - since_ms) // (most * minute)) * minute  # whole minutes, so that none lies in two buckets
     origin = since_ms - since_ms % minute
     return {int(p): _bucketed(Minutes(*(getattr(every, n)[a:b] for n in columns.MINUTES.names)), int(p), origin, span)

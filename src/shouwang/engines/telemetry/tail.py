@@ -80,8 +80,4 @@ class Tail:
 
 
 def _matching(rows: Rows, points: NDArray[np.int64], since_ms: int, until_ms: int) -> Rows:
-    inside = (rows.t >= since_ms) & (rows.t < until_ms)
-    if len(points) == 1:
-        return rows.pick(inside & (rows.point == points[0]))
-    place = np.minimum(np.searchsorted(points, rows.point), len(points) - 1)
-    return rows.pick(inside & (points[place] == rows.point))
+    return rows.pick((rows.t >= since_ms) & (rows.t < until_ms) & columns.among(rows.point, points))
