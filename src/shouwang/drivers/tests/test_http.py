@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,17 +11,20 @@ import pytest
 import uvicorn
 
 from shouwang.drivers.http.app import app, claims
-from shouwang.drivers.http.submit import submitter
+from shouwang.drivers.http.submit import Reply, Submit, submitter
 from shouwang.drivers.limits import DEFAULT, Limits
 from shouwang.drivers.tests.desk import DEVICE, Desk, free_port, run, until
+from shouwang.engines.telemetry import control
+from shouwang.engines.telemetry.control import AsyncClient, remote_submit
 
 
 @asynccontextmanager
-async def server(desk: Desk, limits: Limits = DEFAULT) -> AsyncIterator[httpx.AsyncClient]:
+async def server(desk: Desk, limits: Limits = DEFAULT,
+                 submit: Submit | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """uvicorn with the app over this intake, and a client of it."""
     port = free_port()
-    running = uvicorn.Server(uvicorn.Config(app(submitter(desk, limits), limits), port=port, log_level="error",
-                                            lifespan="off", access_log=False))
+    running = uvicorn.Server(uvicorn.Config(app(submit or submitter(desk, limits), limits), port=port,
+                                            log_level="error", lifespan="off", access_log=False))
     task = asyncio.ensure_future(running.serve())
     await until(lambda: running.started)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
@@ -99,6 +103,23 @@ def test_a_full_intake_asks_to_come_again() -> None:
         async with server(desk) as client:
             answer = await client.post(f"/{DEVICE}/telemetry", json={"level": 1})
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    run(story)
+
+
+def test_it_works_through_the_control_socket_and_says_when_ingest_is_down(tmp_path: Path) -> None:
+    async def story() -> None:
+        desk, path = Desk(), tmp_path / "ingest.sock"
+        client = AsyncClient(path)
+        listening = await control.serve(path, {"submit": submitter(desk)})
+        async with server(desk, submit=remote_submit(client, Reply)) as web:
+            answer = await web.post(f"/{DEVICE}/telemetry", json={"level": 7})
+            assert (answer.status_code, answer.json()["taken"]) == (200, 1)
+            assert (await web.post("/wrong/telemetry", json={"level": 7})).status_code == 401
+            assert desk.values == [(4, 7)]
+            listening.close()
+            await client.close()
+            path.unlink(missing_ok=True)
+            assert (await web.post(f"/{DEVICE}/telemetry", json={"level": 8})).status_code == 503
     run(story)
 
 
