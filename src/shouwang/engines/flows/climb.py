@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from shouwang.kernel import clock, events
+from shouwang.kernel.errors import ContentError
 from shouwang.kernel.models import Event
 
 from . import deadline, versions
-from .enter import facts, name
+from .enter import BROKEN, facts, name, set_deadlines
 from .models import Matter
 
 log = logging.getLogger(__name__)
@@ -80,10 +81,21 @@ def _read(pk: int) -> Matter:
 
 def _climb_due(pk: int) -> bool:
     """The rung that is due, if it still is when we have hold of the row."""
-    matter = _read(pk)
+    matter = Matter.objects.select_for_update(of=("self",)).select_related("version", "top", "last").get(pk=pk)
     if matter.climb_at is None or matter.climb_at > clock.now():
         return False
+    if matter.data.get(BROKEN):
+        _mend(matter)
+        return False
     return climb_one(matter, matter.last)
+
+
+def _mend(matter: Matter) -> None:
+    """The deadlines that could not be looked up on entering, now; still broken means another minute's rest."""
+    set_deadlines(matter, versions.state_of(matter))
+    if matter.data.get(BROKEN):
+        raise ContentError(matter.flagged)
+    matter.save(update_fields=["due_at", "climb_at", "flagged", "data"])
 
 
 def climb_one(matter: Matter, cause: Event | None = None) -> bool:

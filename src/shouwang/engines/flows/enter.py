@@ -1,11 +1,17 @@
 """Into a state: whose turn it is now, by when, and what everybody downstream should know of it."""
 
+import logging
 from typing import Any
 
 from shouwang.kernel import clock, events
+from shouwang.kernel.errors import ContentError
 
 from . import deadline, versions
 from .models import Matter
+from .spec import State
+
+log = logging.getLogger(__name__)
+BROKEN = "deadline_broken"  # in Matter.data: the deadline could not be looked up
 
 
 def name(matter: Matter) -> str:
@@ -25,6 +31,21 @@ def facts(matter: Matter) -> dict[str, Any]:
     }
 
 
+def set_deadlines(matter: Matter, state: State) -> None:
+    """From the params in force. A broken param must not keep a matter from opening or moving: it is flagged, and
+    looked up again every minute (`climb.tick`) until it is put right."""
+    if matter.data.pop(BROKEN, None):
+        matter.flagged = ""
+    try:
+        matter.due_at = deadline.due(state, matter.entered_at, matter.level, matter.region)
+        matter.climb_at = deadline.next_rung(state, matter.rung, matter.entered_at, matter.level, matter.region)
+    except (ContentError, ValueError) as wrong:
+        log.error("事项 %s 的时限定不下来:%s", matter.pk, wrong)
+        matter.due_at, matter.climb_at = None, clock.now()
+        matter.flagged = f"时限参数有误,请运维核对:{wrong}"[:200]
+        matter.data[BROKEN] = True
+
+
 def enter(matter: Matter, state_id: str) -> None:
     """Into a state: whose turn, by when, when the first rung is due; an end closes the matter.
 
@@ -34,11 +55,10 @@ def enter(matter: Matter, state_id: str) -> None:
     now = clock.now()
     matter.state, matter.role, matter.delegate = state_id, "" if state.end else state.by, None
     matter.entered_at, matter.overdue, matter.rung = now, False, 0
-    matter.due_at = deadline.due(state, now, matter.level, matter.region)
-    matter.climb_at = deadline.next_rung(state, 0, now, matter.level, matter.region)
+    set_deadlines(matter, state)
     matter.end, matter.closed_at = state.end, now if state.end else None
     matter.save(update_fields=["state", "role", "delegate", "entered_at", "overdue", "rung", "due_at", "climb_at",
-                               "end", "closed_at"])
+                               "end", "closed_at", "flagged", "data"])
     with events.because(matter.last):
         entered = events.emit("flows.entered", subject=matter.subject_id, scene=matter.scene, about=name(matter),
                               remember=matter, **facts(matter))

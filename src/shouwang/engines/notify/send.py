@@ -1,12 +1,13 @@
 """Tell the people whose turn it is; call the post on duty, which must read back; note who stayed silent."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from shouwang.kernel import access, clock, events, params
-from shouwang.kernel.errors import BadInput, NotAllowed
+from shouwang.kernel.errors import BadInput, ContentError, NotAllowed
 from shouwang.kernel.models import Account, Event
 
 from . import outbox, roster, spec, wording
@@ -83,12 +84,17 @@ def _nobody(event: Event, role: str, post: Post | None) -> None:
         outbox.queue(notice, emails=[], hooks=True)
 
 
-def _read_back_within(event: Event) -> Any:
+def _read_back_within(event: Event) -> timedelta:
+    """From the param of the place. A broken one gives no time at all: louder than it should be, never silent."""
     region, level = str(event.data.get("region", "")), str(event.data.get("level", ""))
-    value = params.value("flows.read_back_within", clock.today(), params.of_region(region))
-    if isinstance(value, dict):
-        value = value.get(level) or min(value.values(), key=clock.span)
-    return clock.span(value)
+    try:
+        value = params.value("flows.read_back_within", clock.today(), params.of_region(region))
+        if isinstance(value, dict):
+            value = value.get(level) or min(value.values(), key=clock.span)
+        return clock.span(value)
+    except (ContentError, ValueError):
+        log.exception("复诵时限定不下来,按立即升级处理;请核对参数 flows.read_back_within")
+        return timedelta(0)
 
 
 def read_back(notice: Notice, account: Account, text: str, level: str) -> Notice:

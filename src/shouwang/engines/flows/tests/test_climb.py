@@ -1,5 +1,6 @@
 """Time passes: overdue once, each rung once and in order, across restarts, many at a time, two beats at once."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,13 +9,20 @@ from shouwang.engines.flows import climb, move
 from shouwang.engines.flows.models import Matter
 from shouwang.engines.notify import send
 from shouwang.engines.notify.models import Notice, Post, Shift
-from shouwang.kernel import clock, events
+from shouwang.kernel import clock, events, params
 from shouwang.kernel.models import Event, Param
 
 from .conftest import START, Cast, alert, only
 from .test_move import FORM
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def files_only() -> Iterator[None]:
+    """Values a test has approved are forgotten with its rows."""
+    yield
+    params._rows = None
 
 
 def escalations() -> list[str]:
@@ -147,13 +155,27 @@ def test_报警升级_时限从进入时起缩短_降级只留痕(cast: Cast) ->
 def test_时限取当地当日的参数(cast: Cast) -> None:
     Param.objects.create(path="flows.handle_within", locality="cn_370829", since=START.date(),
                          value={"red": "7m", "any": "9m"}, basis="嘉祥县规定", proposed_by="a", approved_by="b")
-    from shouwang.kernel import params
     params.refresh()
-    try:
-        alert(cast.tank)
-        assert only().due_at == START + timedelta(minutes=7)
-        alert(cast.tank, about="alert:2", level="blue")
-        assert Matter.objects.get(about="alert:2").due_at == START + timedelta(minutes=9)
-    finally:
-        Param.objects.all().delete()
-        params.refresh()
+    alert(cast.tank)
+    assert only().due_at == START + timedelta(minutes=7)
+    alert(cast.tank, about="alert:2", level="blue")
+    assert Matter.objects.get(about="alert:2").due_at == START + timedelta(minutes=9)
+
+
+def test_时限参数写坏了_照样派单并提示_改好后自动补上(cast: Cast, desks: dict[str, Post]) -> None:
+    wrong = Param.objects.create(path="flows.handle_within", locality="cn", since=START.date(),
+                                 value={"red": "三十分钟"}, basis="笔误", proposed_by="a", approved_by="b")
+    params.refresh()
+    alert(cast.tank)
+    matter = only()
+    assert (matter.state, matter.due_at) == ("handle", None)
+    assert "时限参数有误" in matter.flagged
+    climb.tick()
+    assert escalations() == []
+    wrong.delete()
+    params.refresh()
+    clock.advance(timedelta(minutes=1, seconds=1))
+    climb.tick()
+    matter = only()
+    assert (matter.due_at, matter.climb_at) == (START + timedelta(minutes=30), START + timedelta(minutes=10))
+    assert matter.flagged == ""
