@@ -8,6 +8,8 @@ from shouwang import __version__
 from shouwang.kernel.errors import ShouwangError
 from shouwang.surfaces.cli.verbs import VERBS
 
+WITHOUT_DJANGO = {"ingest", "history", "major_hazard", "new", "replay"}
+
 
 def build() -> argparse.ArgumentParser:
     """The parser with every verb; a verb's module is imported only for its options and its run."""
@@ -25,6 +27,8 @@ def run() -> None:
         name = verb.replace("_", "-")
         sub = verbs.add_parser(name, help=meaning, description=meaning)
         if asked == name:
+            if verb not in WITHOUT_DJANGO:
+                importlib.import_module("shouwang.boot").setup()
             module = importlib.import_module(f"shouwang.surfaces.cli.{verb}")
             module.add(sub)
             sub.set_defaults(run=module.run)

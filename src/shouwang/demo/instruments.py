@@ -1,0 +1,80 @@
+"""The demo's points as the simulator and the generated past need them: arrays, and which gateway carries which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shouwang.engines.telemetry.models import Channel
+
+# Where readings without a limit of their own rest, as (lowest, highest) set point and the spread around it.
+REST = {"methane": (0.15, 0.45, 0.02), "co": (2.0, 7.0, 0.4), "wind_speed": (1.2, 2.6, 0.06), "temperature": (20.0, 24.0, 0.2),
+        "combustible": (0.2, 2.0, 0.3), "h2s": (0.1, 0.6, 0.08), "nh3": (0.5, 3.0, 0.3), "cl2": (0.01, 0.05, 0.006)}
+LOW_METHANE = ("T3", "T4", "E1", "D3")  # places with an alarm value of 0.5 %CH4
+
+
+@dataclass
+class Instruments:
+    """Every demo point with an address, ordered by gateway; all arrays have one entry a point."""
+
+    id: NDArray[np.int64]
+    quantity: list[str]
+    device: list[str]
+    key: list[str]
+    firm: NDArray[np.int64]  # enterprise id
+    digits: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    rest: NDArray[np.float64]  # set point
+    spread: NDArray[np.float64]  # of the slow noise
+    limits: NDArray[np.float64]  # (n, 4) LL L H HH, NaN where none
+    place: list[str]
+    gateways: list[tuple[str, int, int]]  # source name, first and last+1 point
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+def load() -> Instruments:
+    """All sample points with an address, by gateway, device and key."""
+    rows = list(Channel.objects.filter(point__sample=True, source__sample=True, source__enabled=True, point__enabled=True)
+                .order_by("source__name", "device", "key")
+                .values_list("source__name", "device", "key", "point_id", "point__quantity", "point__digits", "point__range_low",
+                             "point__range_high", "point__ll", "point__l", "point__h", "point__hh", "point__facts",
+                             "point__subject__top_id"))
+    limits = np.array([[np.nan if v is None else float(v) for v in r[8:12]] for r in rows], float).reshape(-1, 4)
+    places = [str(r[12].get("place", "")) for r in rows]
+    rest, spread = _rests([r[4] for r in rows], places, limits, np.array([float(r[6] or 0) for r in rows]),
+                          np.array([r[3] for r in rows], np.int64))
+    return Instruments(
+        np.array([r[3] for r in rows], np.int64), [r[4] for r in rows], [r[1] for r in rows], [r[2] for r in rows],
+        np.array([r[13] for r in rows], np.int64), np.array([r[5] for r in rows], np.int64),
+        np.array([float(r[6] or 0) for r in rows]), np.array([float(r[7] or 100) for r in rows]), rest, spread, limits, places,
+        _gateways([r[0] for r in rows]))
+
+
+def _gateways(names: list[str]) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    for n, name in enumerate(names):
+        if found and found[-1][0] == name:
+            found[-1] = (name, found[-1][1], n + 1)
+        else:
+            found.append((name, n, n + 1))
+    return found
+
+
+def _rests(quantities: list[str], places: list[str], limits: NDArray[np.float64], low: NDArray[np.float64],
+           ids: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Set points well inside the limits, always the same for the same point."""
+    rest, spread = np.zeros(len(ids)), np.zeros(len(ids))
+    for n, quantity in enumerate(quantities):
+        u = float(np.random.default_rng(int(ids[n])).random())
+        _, lower, upper, _ = limits[n]
+        if quantity in ("level", "pressure", "flow", "temperature") and np.isfinite(upper):
+            floor = lower if np.isfinite(lower) else low[n]
+            rest[n], spread[n] = floor + (upper - floor) * (0.35 + 0.35 * u), (upper - floor) * 0.012
+        else:
+            a, b, spread[n] = REST.get(quantity, (1.0, 2.0, 0.1))
+            factor = 0.4 if quantity == "methane" and places[n] in LOW_METHANE else 1.0
+            rest[n], spread[n] = a + (b - a) * u * factor, spread[n] * factor
+    return rest, spread
