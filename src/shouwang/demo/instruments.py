@@ -34,10 +34,18 @@ class Instruments:
     def __len__(self) -> int:
         return len(self.id)
 
+    def take(self, rows: NDArray[np.int64]) -> "Instruments":
+        """Only these rows, in this order, as if one gateway carried them."""
+        n = rows.tolist()
+        return Instruments(self.id[rows], [self.quantity[i] for i in n], [self.device[i] for i in n], [self.key[i] for i in n],
+                           self.firm[rows], self.digits[rows], self.low[rows], self.high[rows], self.rest[rows], self.spread[rows],
+                           self.limits[rows], [self.place[i] for i in n], [("", 0, len(n))])
 
-def load() -> Instruments:
-    """All sample points with an address, by gateway, device and key."""
-    rows = list(Channel.objects.filter(point__sample=True, source__sample=True, source__enabled=True, point__enabled=True)
+
+def load(region: str = "") -> Instruments:
+    """All sample points with an address in a region (everywhere), by gateway, device and key."""
+    rows = list(Channel.objects.filter(point__sample=True, source__sample=True, source__enabled=True, point__enabled=True,
+                                       point__subject__region__startswith=region)
                 .order_by("source__name", "device", "key")
                 .values_list("source__name", "device", "key", "point_id", "point__quantity", "point__digits", "point__range_low",
                              "point__range_high", "point__ll", "point__l", "point__h", "point__hh", "point__facts",
