@@ -1,11 +1,10 @@
 """From the registry to the plan: sources, addresses, points with range, digits and units as the data plane reads them."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from shouwang.engines.subjects.models import Point
 from shouwang.engines.subjects.spec import Quantity
 from shouwang.kernel import content
 from shouwang.kernel.errors import ContentError
@@ -17,21 +16,44 @@ DISABLED = "-"  # before a hash: no token has it
 MOST_DIGITS = 6
 
 
+class Placed(NamedTuple):
+    """An enabled point with its address."""
+
+    source: int
+    device: str
+    key: str
+    point: int
+    quantity: str
+    unit: str
+    digits: int
+    low: Decimal | None
+    high: Decimal | None
+
+
+def placed() -> list[Placed]:
+    """Every enabled point that has an address, by id."""
+    rows = Channel.objects.filter(point__enabled=True).order_by("point_id").values_list(
+        "source_id", "device", "key", "point_id", "point__quantity", "point__unit", "point__digits",
+        "point__range_low", "point__range_high")
+    return [Placed(*row) for row in rows]
+
+
 def build(version: int) -> Plan:
     """The plan of the registry as it stands: every enabled point that has an address, by id. Not yet published."""
-    sources = list(Source.objects.order_by("id"))
+    sources, channels = list(Source.objects.order_by("id")), placed()
     place = {s.pk: n for n, s in enumerate(sources)}
-    channels = list(Channel.objects.filter(point__enabled=True).select_related("point").order_by("point_id"))
+    plausible = {pair: plausible_range(*pair) for pair in {(c.quantity, c.unit) for c in channels}}
     points = np.zeros(len(channels), POINT)
     for n, channel in enumerate(channels):
-        points[n] = _row(channel.point, place[channel.source_id])
+        points[n] = _row(channel, place[channel.source], *plausible[channel.quantity, channel.unit])
     return Plan(version, points, _units(channels), _sources(sources, channels))
 
 
-def _row(point: Point, source: int) -> tuple[int, int, int, int, int]:
-    digits = min(max(point.digits, 0), MOST_DIGITS)
-    low, high = instrument_range(point)
-    return (point.pk, digits, source,
+def _row(channel: Placed, source: int, low: Decimal | None, high: Decimal | None) -> tuple[int, int, int, int, int]:
+    """The point's own range goes before what is plausible for its quantity."""
+    digits = min(max(channel.digits, 0), MOST_DIGITS)
+    low, high = channel.low if channel.low is not None else low, channel.high if channel.high is not None else high
+    return (channel.point, digits, source,
             NO_LIMIT_LOW if low is None else scaled(low, digits, ROUND_FLOOR),
             NO_LIMIT_HIGH if high is None else scaled(high, digits, ROUND_CEILING))
 
@@ -42,14 +64,13 @@ def scaled(value: Decimal, digits: int, rounding: str) -> int:
     return min(max(whole, NO_LIMIT_LOW), NO_LIMIT_HIGH)
 
 
-def instrument_range(point: Point) -> tuple[Decimal | None, Decimal | None]:
-    """The point's own range, else what is plausible for the quantity, in the point's unit."""
-    quantity: Quantity = content.get("quantities", point.quantity)
-    factor, offset = to_unit(quantity, quantity.unit, point.unit)
-    low, high = ((None if bound is None else Decimal(repr(bound * factor + offset)))
+def plausible_range(quantity_id: str, unit: str) -> tuple[Decimal | None, Decimal | None]:
+    """What a quantity can be at all, in this unit."""
+    quantity: Quantity = content.get("quantities", quantity_id)
+    factor, offset = to_unit(quantity, quantity.unit, unit)
+    low, high = (None if bound is None else Decimal(f"{bound * factor + offset:.9g}")
                  for bound in (quantity.low, quantity.high))
-    return (low if point.range_low is None else point.range_low,
-            high if point.range_high is None else point.range_high)
+    return low, high
 
 
 def to_unit(quantity: Quantity, given: str, wanted: str) -> tuple[float, float]:
@@ -67,22 +88,21 @@ def _to_own(quantity: Quantity, unit: str) -> tuple[float, float]:
     return quantity.units[unit].factor, quantity.units[unit].offset
 
 
-def _units(channels: list[Channel]) -> list[PointUnits]:
+def _units(channels: list[Placed]) -> list[PointUnits]:
     """Units by point, one object for all points of the same quantity and unit."""
     made: dict[tuple[str, str], PointUnits] = {}
-    for quantity_id, unit in {(c.point.quantity, c.point.unit) for c in channels}:
+    for quantity_id, unit in {(c.quantity, c.unit) for c in channels}:
         quantity: Quantity = content.get("quantities", quantity_id)
         others = [u for u in (quantity.unit, *quantity.units) if u != unit]
         made[quantity_id, unit] = PointUnits(unit, {u: to_unit(quantity, u, unit) for u in others})
-    return [made[c.point.quantity, c.point.unit] for c in channels]
+    return [made[c.quantity, c.unit] for c in channels]
 
 
-def _sources(sources: list[Source], channels: list[Channel]) -> list[SourcePlan]:
+def _sources(sources: list[Source], channels: list[Placed]) -> list[SourcePlan]:
     addresses: dict[int, dict[str, dict[str, int]]] = {s.pk: {} for s in sources}
-    names: dict[int, Any] = {s.pk: s for s in sources}
+    own = {s.pk: s.name for s in sources if s.kind == "device"}
     for n, channel in enumerate(channels):
-        source = names[channel.source_id]
-        device = source.name if source.kind == "device" else channel.device
-        addresses[source.pk].setdefault(device, {})[channel.key] = n
+        device = own.get(channel.source, channel.device)
+        addresses[channel.source].setdefault(device, {})[channel.key] = n
     return [SourcePlan(s.name, s.kind, s.token_hash if s.enabled else DISABLED + s.token_hash,
                        addresses[s.pk] if s.enabled else {}) for s in sources]
