@@ -56,9 +56,12 @@ def bind(rows: Sequence[tuple[int, int, Check]], rules: list[str]) -> Book:
         checks[name] = [getattr(c, name) for _, _, c in rows]
     basis = np.full((len(rows), 4), -1, np.int32)
     known: dict[str, int] = {}
+    seen: dict[int, int] = {}  # by identity first: most checks share theirs
     for i, (_, _, check) in enumerate(rows):
         for slot, told in check.basis.items():
-            basis[i, slot] = known.setdefault(json.dumps(told, ensure_ascii=False), len(known))
+            if id(told) not in seen:
+                seen[id(told)] = known.setdefault(json.dumps(told, ensure_ascii=False), len(known))
+            basis[i, slot] = seen[id(told)]
     return Book(checks, np.array([p for _, p, _ in rows], np.int64), np.array([r for r, _, _ in rows], np.int64),
                 rules, basis, [json.loads(b) for b in known])
 

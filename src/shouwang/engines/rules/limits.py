@@ -5,7 +5,7 @@ and `v <= L` when it is <= floor(L·10^d). A limit finer than the instrument's r
 wrong side: a high limit rounds up, a low one down, and so do the reset limits (`v < R` and `v > R`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
@@ -22,7 +22,8 @@ from .spec import Argument, Rule, Tier
 KIND_OF = {"above": tiers.LIMIT, "below": tiers.LIMIT, "silent": tiers.SILENT, "out_of_range": tiers.RANGE}
 KIND_WORDS = ("limit", "no_data", "range")  # Alert.kind by kernel kind
 MOST = 2**31 - 1
-OWN = {"text": "企业工艺控制指标(点位参数)", "mark": ""}
+OWN = {limit: {"text": "企业工艺控制指标(点位参数)", "mark": "", "limit": limit} for limit in ("ll", "l", "h", "hh")}
+RANGE_BASIS = {"text": "仪表量程(点位参数)", "mark": ""}
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,46 @@ class Unjudged(Exception):
     """Why a rule that names this point cannot judge it (for people)."""
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A rule with what does not depend on the point worked out: slots, delays, whether it asks for limits of points."""
+
+    rule: Rule
+    kind: int
+    slots: dict[int, Tier]
+    on: int | None  # None: the point's own
+    off: int | None
+    own: bool
+
+
 class Values:
-    """Dated params of one day, each looked up once per place."""
+    """Dated params of one day, each looked up once per place; rules made ready once; equal checks made once."""
 
     def __init__(self, on: date) -> None:
         self.on = on
         self._known: dict[tuple[str, str], params.Dated] = {}
+        self._ready: dict[str, Ready] = {}
+        self._made: dict[tuple[Any, ...], Check | Unjudged | None] = {}
+
+    def ready(self, rule: Rule) -> Ready:
+        """The rule made ready."""
+        if rule.key not in self._ready:
+            own = any(a.limit for t in rule.steps for a in (*t.test.values(), *([t.until] if t.until else [])))
+            self._ready[rule.key] = Ready(rule, kind_of(rule), slots(rule), _delay(rule.hold),
+                                          _delay(rule.release), own)
+        return self._ready[rule.key]
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Check | None]) -> Check | None:
+        """What `make` made for an equal key before, its refusal too."""
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except Unjudged as why:
+                self._made[key] = why
+        found = self._made[key]
+        if isinstance(found, Unjudged):
+            raise found
+        return found
 
     def get(self, path: str, locality: str) -> params.Dated:
         """What is in force on the day in the place; nothing in force is a ContentError."""
@@ -103,35 +138,40 @@ def applies(rule: Rule, point: Measured) -> bool:
 def check_of(rule: Rule, point: Measured, values: Values) -> Check | None:
     """The check of a rule on a point it applies to; None when the point has none of its limits.
 
-    Unjudged where a limit ought to be there but cannot be found or compared.
+    Unjudged where a limit ought to be there but cannot be found or compared. The result may be shared: read only.
     """
-    kind = kind_of(rule)
-    if kind != tiers.LIMIT:
-        return _plain(rule, point, kind, values)
-    check = Check(kind, _delay(rule.hold, point.on_ms), _delay(rule.release, point.off_ms))
-    for slot, tier in slots(rule).items():
-        argument = next(iter(tier.test.values()))
-        found = _value(rule, argument, point, values)
+    ready = values.ready(rule)
+    if ready.own:
+        return _made(ready, point, values)
+    key = (rule.key, _picked(rule, point) if rule.pick else "", point.locality, point.quantity, point.unit,
+           point.digits, point.deadband, point.on_ms, point.off_ms)
+    return values.once(key, lambda: _made(ready, point, values))
+
+
+def _made(ready: Ready, point: Measured, values: Values) -> Check | None:
+    if ready.kind != tiers.LIMIT:
+        return _plain(ready, point, values)
+    check = Check(ready.kind, point.on_ms if ready.on is None else ready.on,
+                  point.off_ms if ready.off is None else ready.off)
+    for slot, tier in ready.slots.items():
+        found = _value(ready.rule, next(iter(tier.test.values())), point, values)
         if found is not None:
-            until = _until(rule, tier, slot, found[0], point, values)
+            until = _until(ready.rule, tier, slot, found[0], point, values)
             high = slot >= tiers.H_SLOT
             check.put(slot, scaled(found[0], point.digits, high), scaled(until, point.digits, high))
             check.basis[slot] = found[1]
     return check if check.has else None
 
 
-def _plain(rule: Rule, point: Measured, kind: int, values: Values) -> Check:
+def _plain(ready: Ready, point: Measured, values: Values) -> Check:
     """Silence or out of range: one tier, no limits."""
-    argument = next(iter(rule.steps[0].test.values()))
-    off = _delay(rule.release, 0)
-    if kind == tiers.RANGE:
-        check = Check(kind, _delay(rule.hold, 0), off)
-        check.basis[tiers.H_SLOT] = {"text": "仪表量程(点位参数)", "mark": ""}
-    else:
-        dated = _dated(rule, argument, point, values)
-        check = Check(kind, _span_ms(_dig(rule, argument, point, dated.value), dated.path), off)
+    check = Check(ready.kind, ready.on or 0, ready.off or 0, has=tiers.H_BIT)
+    check.basis[tiers.H_SLOT] = RANGE_BASIS
+    if ready.kind == tiers.SILENT:
+        argument = next(iter(ready.slots[tiers.H_SLOT].test.values()))
+        dated = _dated(ready.rule, argument, point, values)
+        check.on = _span_ms(dig(ready.rule, argument, point, dated.value), dated.path)
         check.basis[tiers.H_SLOT] = _basis(dated, {})
-    check.has = tiers.H_BIT
     return check
 
 
@@ -146,7 +186,7 @@ def _until(rule: Rule, tier: Tier, slot: int, limit: Decimal, point: Measured, v
 
 def scaled(value: Decimal, digits: int, high: bool) -> int:
     """A limit in units of 10**-digits, rounded away from the normal side; beyond int32 is Unjudged."""
-    whole = int((value.scaleb(digits)).to_integral_value(ROUND_CEILING if high else ROUND_FLOOR))
+    whole = int(value.scaleb(digits).to_integral_value(ROUND_CEILING if high else ROUND_FLOOR))
     if not -MOST <= whole <= MOST:
         raise Unjudged(f"限值 {value} 按 {digits} 位小数超出可表示的范围,请减少点位的小数位数")
     return whole
@@ -156,9 +196,9 @@ def _value(rule: Rule, argument: Argument, point: Measured, values: Values) -> t
     """A limit in the point's unit and its basis; None when the point or the table has none."""
     if argument.limit:
         own = point.limits.get(argument.limit)
-        return None if own is None else (Decimal(own), {**OWN, "limit": argument.limit})
+        return None if own is None else (own, OWN[argument.limit])
     dated = _dated(rule, argument, point, values)
-    found = _dig(rule, argument, point, dated.value)
+    found = dig(rule, argument, point, dated.value)
     if found is None:
         return None
     row = dated.value.get(_picked(rule, point)) if rule.pick and isinstance(dated.value, dict) else None
@@ -179,7 +219,7 @@ def _picked(rule: Rule, point: Measured) -> str:
     return str(point.facts.get(rule.pick, words.get(rule.pick, "")))
 
 
-def _dig(rule: Rule, argument: Argument, point: Measured, value: Any) -> Any:
+def dig(rule: Rule, argument: Argument, point: Measured, value: Any) -> Any:
     """The number inside a table param: by the row `pick` names, then by `field`; None when it has no such field."""
     if isinstance(value, dict) and rule.pick:
         row = _picked(rule, point)
@@ -224,21 +264,16 @@ def _basis(dated: params.Dated, row: Mapping[str, Any]) -> Basis:
             "approver": dated.approver}
 
 
-def _delay(span: str | None, own: int) -> int:
-    if span is None:
-        return own
-    try:
-        return round(clock.span(span).total_seconds() * 1000)
-    except ValueError as wrong:
-        raise Unjudged(str(wrong)) from None
+def _delay(span: str | None) -> int | None:
+    return None if span is None else round(clock.span(span).total_seconds() * 1000)
 
 
 def _span_ms(value: Any, path: str) -> int:
     """A span ('5m') or a number of minutes, in ms; from 1 ms to 24 days."""
     try:
-        ms = _delay(value, 0) if isinstance(value, str) else int(Decimal(str(value)) * 60_000)
-    except InvalidOperation:
+        ms = _delay(value) if isinstance(value, str) else int(Decimal(str(value)) * 60_000)
+    except (ValueError, InvalidOperation):
         raise Unjudged(f"参数 {path} 应是时长(如 5m)或分钟数,而不是 {value!r}") from None
-    if not 0 < ms <= MOST:
+    if ms is None or not 0 < ms <= MOST:
         raise Unjudged(f"参数 {path} 的时长 {value!r} 应大于 0、不超过 24 天")
     return ms

@@ -30,8 +30,6 @@ from .limits import Measured, Unjudged, Values
 from .models import Alert
 from .spec import Rule
 
-NONE: dict[str, Any] = {}
-
 
 @dataclass
 class Compiled:
@@ -76,21 +74,25 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+COLUMNS = ("id", "quantity", "unit", "subject_id", "facts", "ll", "l", "h", "hh", "deadband", "on_delay_s",
+           "off_delay_s")
+
+
 def measured(plan: plans.Plan) -> list[Measured]:
     """Every point of the plan as rules see it; two queries, whatever the number of points."""
-    subjects = {s.pk: s for s in Subject.objects.only("id", "kind", "region", "facts", "top_id")}
-    points = Point.objects.filter(enabled=True).order_by("id")
+    rows = Subject.objects.values_list("id", "kind", "region", "facts", "top_id")
+    subjects = {pk: (kind, params.of_region(region), facts, top) for pk, kind, region, facts, top in rows}
     digits = plan.points["digits"].tolist()
-    return [of_point(p, digits[plan.index[p.pk]], subjects[p.subject_id],
-                     subjects.get(subjects[p.subject_id].top_id or 0)) for p in points if p.pk in plan.index]
+    points = Point.objects.filter(enabled=True).order_by("id").values_list(*COLUMNS)
+    return [_measured(row, digits[plan.index[row[0]]], subjects) for row in points.iterator() if row[0] in plan.index]
 
 
-def of_point(point: Point, digits: int, subject: Subject, top: Subject | None) -> Measured:
-    """A registered point with the facts of its subject and enterprise; `digits` as the plan has them."""
-    facts = {**(top.facts if top else NONE), **subject.facts, **point.facts}
-    return Measured(point.pk, point.quantity, point.unit, digits, subject.kind, subject.locality, facts,
-                    {"ll": point.ll, "l": point.l, "h": point.h, "hh": point.hh}, point.deadband,
-                    round(point.on_delay_s * 1000), round(point.off_delay_s * 1000))
+def _measured(row: tuple[Any, ...], digits: int, subjects: dict[int, tuple[str, str, dict[str, Any], int]]) -> Measured:
+    pk, quantity, unit, subject, facts, ll, l_, h, hh, deadband, on, off = row
+    kind, locality, own, top = subjects[subject]
+    above = subjects[top][2] if top in subjects else {}
+    return Measured(pk, quantity, unit, digits, kind, locality, {**above, **own, **facts},
+                    {"ll": ll, "l": l_, "h": h, "hh": hh}, deadband, round(on * 1000), round(off * 1000))
 
 
 def compiled(rules: list[Rule], points: list[Measured], on: date) -> Compiled:
@@ -125,6 +127,12 @@ def told_of(rule: Rule) -> dict[str, Any]:
             "kind": limits.KIND_WORDS[limits.kind_of(rule)],
             "tiers": {str(tier_of[slot]): {"level": t.level, "means": t.means, "means_en": t.means_en}
                       for slot, t in limits.slots(rule).items()}}
+
+
+def unjudged() -> list[dict[str, Any]]:
+    """Points a rule names but cannot judge under the plan in force, and why: {rule, point, why}."""
+    found: list[dict[str, Any]] = _words(root() / str(plans.current(root()))).get("unjudged", [])
+    return found
 
 
 def _open_tiers(book: Book) -> NDArray[np.int8]:

@@ -36,8 +36,8 @@ def run(seed: int, batches: int = 60, size: int = 100) -> list[Transition]:
         t += int(r.integers(200, 3000))
         point = r.integers(0, POINTS - 1, size).astype(np.uint32)  # the last point is never heard
         q = np.where(r.random(size) < 0.9, 0, r.integers(0, 6, size)).astype(np.uint8)
-        told += bench.judge.evaluate(Batch(point, t + r.integers(-1500, 500, size), r.normal(0, 110, size).astype(np.int32),
-                                           q, np.zeros(size, np.uint32)), t)
+        at, v = t + r.integers(-1500, 500, size), r.normal(0, 110, size).astype(np.int32)
+        told += bench.judge.evaluate(Batch(point, at, v, q, np.zeros(size, np.uint32)), t)
         told += bench.judge.sweep(np.array([t - 1000]), t)
     return told
 

@@ -25,8 +25,8 @@ def rules(draw: st.DrawFn) -> tuple[dict[int, tuple[Decimal, Decimal]], int, int
     fine = st.decimals(Decimal("0.5"), 4, places=2)
     gap = st.decimals(0, 2, places=2)
     numbers = draw(st.sets(st.sampled_from([-2, -1, 1, 2]), min_size=1))
-    h, l = draw(fine), draw(fine)
-    limits = {1: h, 2: h + draw(gap), -1: -l, -2: -l - draw(gap)}
+    high, low = draw(fine), draw(fine)
+    limits = {1: high, 2: high + draw(gap), -1: -low, -2: -low - draw(gap)}
     resets = {n: limits[n] - draw(gap) * (1 if n > 0 else -1) for n in numbers}
     return {n: (limits[n], resets[n]) for n in numbers}, draw(st.integers(0, 5)), draw(st.integers(0, 5))
 

@@ -37,7 +37,8 @@ def in_range() -> Check:
 
 def test_records_are_one_cache_line_and_quality_codes_are_those_of_the_intake() -> None:
     assert tiers.CHECK.itemsize == 64
-    assert (tiers.UNCERTAIN, tiers.OVER_RANGE, tiers.NO_DATA) == (quality.UNCERTAIN, quality.OVER_RANGE, quality.NO_DATA)
+    ours = (tiers.UNCERTAIN, tiers.OVER_RANGE, tiers.NO_DATA)
+    assert ours == (quality.UNCERTAIN, quality.OVER_RANGE, quality.NO_DATA)
 
 
 @pytest.mark.parametrize(("series", "told"), [
