@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     async def broker(intake: Intake) -> Closable:
         return Following(await subscribe.follow(intake, args.broker))
 
-    drivers: dict[str, process.Opener] = {"mqtt": endpoint} | ({"broker": broker} if args.broker else {})
+    drivers: dict[str, process.Opener] = {"mqtt": endpoint}
+    if args.broker:
+        drivers["broker"] = broker
     uvloop.run(process.run(data, Kernel(), drivers, submitter))
     return 0

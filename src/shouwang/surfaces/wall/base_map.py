@@ -90,7 +90,8 @@ def county_of(region: str) -> str:
 
 def names() -> dict[str, str]:
     """Every place of the package by code: provinces, cities, counties."""
-    return _index()["names"]
+    known: dict[str, str] = _index()["names"]
+    return known
 
 
 def name_of(code: str) -> str:

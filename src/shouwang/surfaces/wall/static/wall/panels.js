@@ -80,7 +80,7 @@ export function card(firm, { words, levels, links, english, close }) {
   const fact = (title, value) => el("div", {}, el("dt", {}, title), el("dd", { className: "num" }, number(value)));
   return el("article", { className: `card lv-${level.id}` },
     el("header", {}, el("span", { className: "tile" }, level.id === "none" ? "✓" : level.short),
-      el("div", {}, el("h3", {}, firm.name), el("p", {}, [firm.place, firm.address].filter(Boolean).join(" · "))),
+      el("div", {}, el("h2", {}, firm.name), el("p", {}, [firm.place, firm.address].filter(Boolean).join(" · "))),
       el("button", { type: "button", className: "shut", "aria-label": words.close, onclick: close }, "×")),
     el("dl", {}, fact(words.open_alerts, firm.open), fact(words.points, firm.points), fact(words.hazards, firm.hazards),
       fact(words.matters, firm.matters)),
