@@ -61,8 +61,9 @@ class Rows:
         """One integer that sorts as (point, t)."""
         if not len(self):
             return self.t
-        ids, place = np.unique(self.point, return_inverse=True) if np.ptp(self.point) >= 2**20 else (
-            None, self.point - self.point.min())
+        place = self.point - self.point.min()
+        if place.max() >= 2**20:
+            place = np.unique(place, return_inverse=True)[1]
         first = int(self.t.min())
         span = int(self.t.max()) - first + 1
         return np.asarray(place * span + (self.t - first))

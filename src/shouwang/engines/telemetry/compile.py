@@ -1,4 +1,4 @@
-"""From the registry to the plan: sources, addresses, points with range, digits and units as the data plane reads them."""
+"""From the registry to the plan: sources, addresses, points with range, digits and units for the data plane."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple

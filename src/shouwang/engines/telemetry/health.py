@@ -45,11 +45,12 @@ def health(ingest: Ingest) -> dict[str, Any]:
 
 def _source(ingest: Ingest, i: int, now_ms: int) -> dict[str, Any]:
     source, standing, tally = ingest.plan.sources[i], ingest.machine.standing, ingest.tally
-    events, heard = tally.events.get(source.name, {}), int(standing.heard[i])
+    events: dict[str, int] = dict(tally.events.get(source.name, {}))
+    heard = int(standing.heard[i])
     return {
         "name": source.name, "kind": source.kind, "connected": tally.connected(source.name),
         "points": int(ingest.point_counts[i]), "readings": int(standing.readings[i]),
-        "late": int(standing.late[i]), "messages": events.get("message", 0), "events": dict(events),
+        "late": int(standing.late[i]), "messages": events.get("message", 0), "events": events,
         "last_t": int(standing.mark[i]) or None, "heard": heard or None,
         "silent_ms": now_ms - heard if heard else None,
         "lag_ms": heard - int(standing.mark[i]) if heard else None,

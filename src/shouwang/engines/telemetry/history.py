@@ -13,11 +13,11 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shouwang.kernel import clock
 
@@ -91,7 +91,7 @@ def take(data: Path) -> int:
     after, paths = wal.taken(data), wal.segments(data / "wal")
     parts: list[Rows] = []
     first, last, n = 0, after, 0
-    for path, following in zip(paths, paths[1:], strict=False):
+    for path, following in pairwise(paths):
         end = int(following.stem) - 1
         if end <= after or n > MOST_READINGS:
             continue

@@ -10,22 +10,21 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from shouwang.kernel import clock
 
+from . import joining, snapshot, wal
 from . import plan as plans
-from . import snapshot, wal
+from .joining import Offer
 from .journal import Transition, prune
+from .machine import Frozen
 from .plan import Plan, SourcePlan
-from .seam import EARLIEST_MS, FUTURE_MS, Batch, Column, Judge, Readings
+from .seam import Judge, Readings
 from .tally import Tally
 
 log = logging.getLogger(__name__)
@@ -34,15 +33,6 @@ SWEEP_MS = 500
 FOLLOW_S = 0.5
 RETRY_S = 0.5
 MOST_WAITING = 1_000_000  # readings offered and not yet logged; beyond this offers are turned away
-
-
-@dataclass(slots=True)
-class Offer:
-    """One message waiting for the tick."""
-
-    source: int
-    readings: Readings
-    done: Callable[[], None]
 
 
 class Ingest:
@@ -105,6 +95,9 @@ class Ingest:
         """Count what a driver could not take."""
         self.tally.refuse(source, source in self._names, reason, excerpt, count, clock.now_ms())
 
+    def _refuse_of(self, source: int, reason: str, excerpt: str, count: int) -> None:
+        self.refuse(self._name(source), reason, excerpt, count)
+
     def seen(self, source: int, event: str) -> None:
         """Count an event of a source."""
         self.tally.event(self._name(source), event)
@@ -146,10 +139,8 @@ class Ingest:
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but wake at once when stopping."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _ticking(self) -> None:
         loop = asyncio.get_running_loop()
@@ -189,7 +180,8 @@ class Ingest:
             done()
 
     def _judge(self, offers: list[Offer], now_ms: int, entries: list[wal.Record]) -> None:
-        batch = self._join(offers, now_ms)
+        batch = joining.join(offers, self.plan, now_ms, self._refuse_of)
+        self.machine.standing.mark_range(batch.point, batch.v, batch.q)
         self.tally.messages.add(now_ms, len(offers))
         self.tally.total_messages += len(offers)
         for offer in offers:
@@ -217,44 +209,6 @@ class Ingest:
             given = self.machine.numbers.give(found, self.plan.version, record.now_ms)
             record.raw_found = msgspec.msgpack.encode(given)
         entries.append(record)
-
-    def _join(self, offers: list[Offer], now_ms: int) -> Batch:
-        """All offers as one batch; readings that no plan row or no clock can carry are refused one by one."""
-        try:
-            return self._checked(offers, self._columns(offers), now_ms)
-        except (OverflowError, ValueError, TypeError):
-            return self._checked(offers, self._columns([o for o in offers if self._sound(o)]), now_ms)
-
-    def _columns(self, offers: list[Offer]) -> Batch:
-        parts = [o.readings for o in offers]
-        point = _column([r.point for r in parts], np.uint32)
-        t, v = _column([r.t for r in parts], np.int64), _column([r.v for r in parts], np.int32)
-        q = _column([r.q for r in parts], np.uint8)
-        if not len(point) == len(t) == len(v) == len(q):
-            raise ValueError("columns of unequal length")
-        return Batch(point, t, v, q, point)
-
-    def _sound(self, offer: Offer) -> bool:
-        try:
-            self._columns([offer])
-        except (OverflowError, ValueError, TypeError) as wrong:
-            self.refuse(self._name(offer.source), "internal", str(wrong), len(offer.readings.t))
-            return False
-        return True
-
-    def _checked(self, offers: list[Offer], batch: Batch, now_ms: int) -> Batch:
-        sane = (batch.point < len(self.plan.points)) & (batch.t >= EARLIEST_MS) & (batch.t <= now_ms + FUTURE_MS)
-        if not sane.all():
-            wrong = int((~sane).sum())
-            first = int(np.argmin(sane))
-            ends = np.cumsum([len(o.readings.t) for o in offers])
-            blamed = offers[int(np.searchsorted(ends, first, "right"))].source
-            self.refuse(self._name(blamed), "future" if batch.t[first] > now_ms else "past",
-                        f"点位序号 {batch.point[first]},时间 {batch.t[first]}", wrong)
-            batch = Batch(batch.point[sane], batch.t[sane], batch.v[sane], batch.q[sane], batch.point[sane])
-        batch.source = self.plan.points["source"][batch.point]
-        self.machine.standing.mark_range(batch.point, batch.v, batch.q)
-        return batch
 
     # durability
 
@@ -321,7 +275,7 @@ class Ingest:
         except Exception as wrong:
             self._trouble("plan", f"接入方案读不出来:{wrong};仍用第 {self.plan.version} 版")
 
-    def _change(self, coming: Plan) -> snapshot.Frozen | None:
+    def _change(self, coming: Plan) -> Frozen | None:
         """Adopt between two records. Returns the state as it was, None when the plan was no good."""
         old = self.machine.freeze()
         try:
@@ -342,13 +296,13 @@ class Ingest:
             await self._pause(snapshot.EVERY_S)
             self._save_wanted = True
 
-    def _save_if_due(self, states: list[snapshot.Frozen]) -> None:
+    def _save_if_due(self, states: list[Frozen]) -> None:
         """At the end of a tick, when memory, log and journal agree: freeze, and write it beside the ticking."""
         wanted, self._save_wanted = self._save_wanted or bool(states), False
         if wanted and not self._unwritten and (states or self.machine.record != self._saved):
             self._side_thread.submit(self._keep, [*states, self.machine.freeze()])
 
-    def _keep(self, states: list[snapshot.Frozen]) -> None:
+    def _keep(self, states: list[Frozen]) -> None:
         try:
             self.journal.sync()
             for frozen in states:
@@ -360,10 +314,3 @@ class Ingest:
             self._trouble("snapshot", f"快照写不进去({wrong.strerror}):重启会慢一些,读数不受影响")
         else:
             self._well("snapshot")
-
-
-def _column(parts: list[Column], kind: type[np.generic]) -> NDArray[Any]:
-    """Columns of many messages as one; out of range is an OverflowError or ValueError."""
-    if all(type(p) is list for p in parts):
-        return np.array(list(chain.from_iterable(parts)), kind)
-    return np.concatenate([np.asarray(p, kind) for p in parts]) if parts else np.empty(0, kind)

@@ -9,6 +9,7 @@ import os
 import threading
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -125,8 +126,8 @@ class Writer:
         """Continue the newest file after its last whole line; what is torn is cut off and told."""
         for path in reversed(files(self.folder)):
             end = 0
-            for found, end in _from(path, 0):
-                self.n = found.n
+            for found, after in _from(path, 0):
+                self.n, end = found.n, after
             if end < path.stat().st_size:
                 log.warning("转变日志 %s 末尾不完整,截去 %d 字节,稍后由读数日志补写", path, path.stat().st_size - end)
                 os.truncate(path, end)
@@ -219,7 +220,7 @@ def prune(folder: Path, days: int = KEEP_DAYS) -> int:
     except (FileNotFoundError, ValueError):
         return 0
     known, gone = files(folder), 0
-    for path, after in zip(known, known[1:], strict=False):
+    for path, after in pairwise(known):
         if int(after.stem) - 1 <= done and path.stat().st_mtime < clock.now().timestamp() - days * 86400:
             path.unlink()
             gone += 1

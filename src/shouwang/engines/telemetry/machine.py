@@ -15,7 +15,6 @@ from .plan import POINT, Plan
 from .seam import Batch, Judge
 from .standing import Standing
 
-
 RESET_MS = 60_000  # [D] a clock that runs back further than this was set right by somebody
 
 
@@ -74,7 +73,7 @@ class Machine:
         self.standing = Standing(self.plan)
 
     def advance(self, now_ms: int) -> int:
-        """The moment of the next record: the wall clock, held where it ran back a little, followed where it was reset."""
+        """The moment of the next record: the wall clock, held where it ran back a little, followed where set right."""
         if now_ms > self.now_ms or now_ms < self.now_ms - RESET_MS:
             self.now_ms = now_ms
         return self.now_ms

@@ -31,7 +31,9 @@ class Channel(models.Model):
     key = models.CharField(max_length=60)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "device", "key"], name="one_point_an_address")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "device", "key"], name="one_point_an_address")
+        ]
 
     def __str__(self) -> str:
         return f"{self.device}/{self.key}"

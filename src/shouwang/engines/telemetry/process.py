@@ -1,4 +1,4 @@
-"""The ingest process: recovery, tick, control socket and drivers over one data folder, until a signal. No Django here."""
+"""The ingest process: recovery, tick, control socket and drivers over one folder, until a signal. No Django here."""
 
 import asyncio
 import fcntl
@@ -71,9 +71,9 @@ def answers(ingest: Ingest, submitter: Submitter | None) -> dict[str, Any]:
     """What the control socket can be asked."""
 
     async def flush() -> None:
-        done = asyncio.get_running_loop().create_future()
-        ingest.after_tick(lambda: done.done() or done.set_result(None))
-        await done
+        done = asyncio.Event()
+        ingest.after_tick(done.set)
+        await done.wait()
 
     asked: dict[str, Any] = {"latest": lambda ids: health.latest(ingest, ids), "health": lambda: health.health(ingest),
                              "flush": flush, "ping": lambda: "pong"}

@@ -146,7 +146,7 @@ def _curve(rows: Rows, point: int, since_ms: int, until_ms: int, most: int) -> S
 def _single(rows: Rows) -> Minutes:
     """Readings in the form of summaries of one."""
     return Minutes(rows.point, rows.t, (rows.q <= UNCERTAIN).astype(np.int32), rows.v, rows.v,
-                   rows.v.astype(np.float64), rows.d, rows.q)  # type: ignore[arg-type]
+                   rows.v.astype(np.float64), rows.d, rows.q)
 
 
 def _bucketed(part: Minutes, point: int, since_ms: int, span: int) -> Series:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -225,7 +226,7 @@ def taken(data: Path) -> int:
 def prune(data: Path, safe: int) -> int:
     """Remove sealed segments that end at or before `safe` and are in the history. Returns how many."""
     known, safe, gone = segments(data / "wal"), min(safe, taken(data)), 0
-    for path, after in zip(known, known[1:], strict=False):
+    for path, after in pairwise(known):
         if int(after.stem) - 1 > safe:
             break
         path.unlink()

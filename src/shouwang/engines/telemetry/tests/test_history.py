@@ -37,7 +37,8 @@ def test_history_equals_what_was_offered_at_every_stage(tmp_path: Path, monkeypa
             t = BEGIN + (step - 3) * 1000 if step < 60 else T0 - step  # the day before, the day, and late ones
             await give(ingest, 0, (0, t, step), (2, t, -step, 5 if step % 7 == 0 else 0))
             await give(ingest, 1, (4, t, step * 2))
-            expected.update({(1001, t): (step, 0), (1003, t): (-step, 5 if step % 7 == 0 else 0), (1005, t): (2 * step, 0)})
+            expected[1001, t], expected[1005, t] = (step, 0), (2 * step, 0)
+            expected[1003, t] = (-step, 5 if step % 7 == 0 else 0)
             seal(ingest)
             wanted = sorted((p, t, v, q) for (p, t), (v, q) in expected.items())
             if step % 9 == 0:

@@ -1,4 +1,4 @@
-"""The whole process over its socket: values, health, submissions, plan changes, clean stop, and what is told when down."""
+"""The whole process over its socket: values, health, submissions, plan change, clean stop, and being down."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ class Reply(msgspec.Struct):
 def child(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     publish(tmp_path, make_plan(1))
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE)
-    until(lambda: (tmp_path / "run" / "ingest.json").exists())
+    until((tmp_path / "run" / "ingest.json").exists)
     yield process
     process.kill()
     process.wait()
