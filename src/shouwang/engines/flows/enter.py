@@ -5,6 +5,7 @@ from typing import Any
 
 from shouwang.kernel import clock, events
 from shouwang.kernel.errors import ContentError
+from shouwang.kernel.models import Event
 
 from . import deadline, versions
 from .models import Matter
@@ -49,20 +50,30 @@ def set_deadlines(matter: Matter, state: State) -> None:
 def enter(matter: Matter, state_id: str) -> None:
     """Into a state: whose turn, by when, when the first rung is due; an end closes the matter.
 
-    It follows from the matter's last event: the opening or the act.
+    It follows from the matter's last event, the act.
     """
+    place(matter, state_id)
+    matter.save(update_fields=["state", "role", "delegate", "entered_at", "overdue", "rung", "due_at", "climb_at",
+                               "end", "closed_at", "flagged", "data"])
+    tell_entered(matter, matter.last)
+
+
+def place(matter: Matter, state_id: str) -> None:
+    """The matter's row as it is on entering the state; not yet saved."""
     state = versions.spec_of(matter).states[state_id]
     now = clock.now()
     matter.state, matter.role, matter.delegate = state_id, "" if state.end else state.by, None
     matter.entered_at, matter.overdue, matter.rung = now, False, 0
     set_deadlines(matter, state)
     matter.end, matter.closed_at = state.end, now if state.end else None
-    matter.save(update_fields=["state", "role", "delegate", "entered_at", "overdue", "rung", "due_at", "climb_at",
-                               "end", "closed_at", "flagged", "data"])
-    with events.because(matter.last):
+
+
+def tell_entered(matter: Matter, cause: Event | None) -> None:
+    """Everybody downstream hears where the matter stands, and that it is closed when it is."""
+    with events.because(cause):
         entered = events.emit("flows.entered", subject=matter.subject_id, scene=matter.scene, about=name(matter),
                               remember=matter, **facts(matter))
-    if state.end:
+    if matter.end:
         with events.because(entered):
             events.emit("flows.closed", subject=matter.subject_id, scene=matter.scene, about=name(matter),
-                        remember=matter, end=state.end, **facts(matter))
+                        remember=matter, end=matter.end, **facts(matter))

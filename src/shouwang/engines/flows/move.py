@@ -12,7 +12,7 @@ from shouwang.kernel.errors import BadInput, NotAllowed
 from shouwang.kernel.models import Account, Event
 
 from . import climb, deadline, evidence, versions, who
-from .enter import enter, facts, name
+from .enter import enter, facts, name, place, tell_entered
 from .models import Attachment, Matter
 from .spec import Act
 
@@ -50,21 +50,20 @@ def start(key: str, subject: Subject, account: Account, *, title: str, level: st
 def _begin(key: str, subject: Subject, *, about: str, level: str, title: str, actor: str = "",
            status: str = "actual") -> Matter | None:
     spec = versions.current(key)
-    if about and Matter.objects.filter(spec=key, about=about, closed_at=None).exists():
-        return None
     now = clock.now()
     matter = Matter(spec=key, version=versions.pin(spec), scene=spec.scene, title=(title or spec.title)[:160],
                     about=about, subject=subject, top=subject.top or subject, region=subject.region,
-                    line=subject.line, level=level, state=spec.start, role="", entered_at=now, opened_at=now,
+                    line=subject.line, level=level, opened_at=now,
                     data={} if status == "actual" else {"status": status})
+    place(matter, spec.start)
     try:
         with transaction.atomic():
-            matter.save()
-    except IntegrityError:  # another process opened it between the look and the write
+            matter.save(force_insert=True)
+    except IntegrityError:  # one is open for this already
         return None
-    events.emit("flows.opened", subject=subject.pk, scene=spec.scene, actor=actor, about=name(matter),
-                remember=matter, of=about, **facts(matter))
-    enter(matter, spec.start)
+    opened = events.emit("flows.opened", subject=subject.pk, scene=spec.scene, actor=actor, about=name(matter),
+                         of=about, **facts(matter))
+    tell_entered(matter, opened)
     return matter
 
 

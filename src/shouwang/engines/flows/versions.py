@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from shouwang.kernel import clock, content
 from shouwang.kernel.models import SpecVersion
@@ -10,13 +11,16 @@ from .models import Matter
 from .spec import FlowSpec, State
 
 _read: dict[str, FlowSpec] = {}
+_written: dict[int, tuple[FlowSpec, dict[str, Any], str]] = {}  # by id(); the spec is kept, so the id stays its own
 
 
 def pin(spec: FlowSpec) -> SpecVersion:
     """The row that keeps this text of the flow; made when the text is first used."""
-    body = spec.model_dump(mode="json")
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    if id(spec) not in _written:
+        body = spec.model_dump(mode="json")
+        text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        _written[id(spec)] = (spec, body, hashlib.sha256(text.encode()).hexdigest())
+    _, body, digest = _written[id(spec)]
     row, _ = SpecVersion.objects.get_or_create(kind="flows", key=spec.key, digest=digest,
                                                defaults={"body": body, "first_seen": clock.now()})
     return row

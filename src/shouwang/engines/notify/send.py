@@ -28,10 +28,9 @@ def tell(*, event: Event, link: Any, role: str = "") -> list[Notice]:
     if not accounts:
         events.emit("notify.nobody_to_tell", subject=event.subject, scene=event.scene, about=event.about, role=asked)
         return []
-    notices = [_write(event, to=account) for account in accounts]
     told = events.emit("notify.told", subject=event.subject, scene=event.scene, about=event.about, role=asked,
-                       people=[a.name for a in accounts], notices=[n.pk for n in notices])
-    Notice.objects.filter(pk__in=[n.pk for n in notices]).update(last=told)
+                       people=[a.name for a in accounts])
+    notices = Notice.objects.bulk_create([_notice(event, to=account, last=told) for account in accounts])
     for n, notice in enumerate(notices):
         outbox.queue(notice, emails=[notice.to.email] if notice.to else [], hooks=n == 0)
     return notices
@@ -45,11 +44,12 @@ def _whom(event: Event, role: str, delegate: int | None) -> list[Account]:
     return list({a.pk: a for a in found}.values())
 
 
-def _write(event: Event, **to: Any) -> Notice:
+def _notice(event: Event, **to: Any) -> Notice:
+    """A notice of an event, not yet saved."""
     data = event.data
     kept = {k: data[k] for k in ("flow", "title", "enterprise", "top", "state", "state_title", "role", "due_at",
                                  "rung", "revision") if k in data}
-    return Notice.objects.create(
+    return Notice(
         text=wording.sentence(event.type, data), level=str(data.get("level", "")), about=event.about,
         subject=event.subject, region=str(data.get("region", "")), status=str(data.get("status", "actual")),
         created_at=clock.now(), data={**kept, "scene": event.scene, "why": event.type}, **to)
@@ -66,7 +66,8 @@ def call(*, event: Event, link: Any, to: str = "") -> Notice | None:
         return None
     assert post is not None
     until = clock.now() + _read_back_within(event)
-    notice = _write(event, post=post, must_read_back=True, read_back_until=until)
+    notice = _notice(event, post=post, must_read_back=True, read_back_until=until)
+    notice.save()
     events.emit("notify.called", subject=event.subject, scene=event.scene, about=event.about, remember=notice,
                 post=post.name, notice=notice.pk, people=[p.name for p in people], until=until.isoformat(), to=role)
     outbox.queue(notice, emails=[p.email for p in people], hooks=True)
@@ -75,12 +76,12 @@ def call(*, event: Event, link: Any, to: str = "") -> Notice | None:
 
 def _nobody(event: Event, role: str, post: Post | None) -> None:
     """No post, or nobody there now: the post still keeps the notice, and the gap is told at once."""
-    notice = _write(event, post=post) if post else None
     gap = events.emit("notify.nobody_on_duty", subject=event.subject, scene=event.scene, about=event.about, to=role,
                       post=post.name if post else "", rung=event.data.get("rung"), region=event.data.get("region"),
                       revision=event.data.get("revision"))
-    if notice is not None:
-        Notice.objects.filter(pk=notice.pk).update(last=gap)
+    if post is not None:
+        notice = _notice(event, post=post, last=gap)
+        notice.save()
         outbox.queue(notice, emails=[], hooks=True)
 
 
