@@ -18,6 +18,7 @@ from shouwang import boot
 from shouwang.engines.rules import plan
 from shouwang.engines.subjects import regions
 from shouwang.engines.subjects.models import Subject
+from shouwang.kernel import content
 from shouwang.kernel.errors import BadInput
 from shouwang.surfaces.console import login
 
@@ -144,7 +145,10 @@ def write_pids(crew: list[Process]) -> None:
 def greet(url: str) -> None:
     """Where to look, and the demo accounts when there are any."""
     accounts = Path(settings.DATA) / "demo_accounts.json"
-    print(f"守望已启动:{url}  一张图:{url}wall/", flush=True)
-    if accounts.exists():
-        for row in json.loads(accounts.read_text("utf8")).get("shown", []):
-            print(f"  {row['role']}:{row['username']} / {row['password']}", flush=True)
+    if not accounts.exists():
+        return
+    told = json.loads(accounts.read_text("utf8"))
+    print(f"演示账号(样例,口令都是 {told['password']}):", flush=True)
+    for row in told["accounts"]:
+        if not row["username"].startswith("qy"):
+            print(f"  {row['username']:<14}{content.get('roles', row['role']).title} {row['name']}", flush=True)

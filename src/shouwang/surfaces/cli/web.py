@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import warnings
 
 import uvicorn
+from django.conf import settings
 
 from shouwang.boot import boot
 
@@ -19,6 +21,8 @@ def add(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     boot()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")  # static files
     uvicorn.run("shouwang.surfaces.asgi:application", host=args.host, port=args.port, log_level="warning",
                 ssl_certfile=args.certificate or None, ssl_keyfile=args.key or None,
                 timeout_graceful_shutdown=2, lifespan="off", server_header=False, ws="none")

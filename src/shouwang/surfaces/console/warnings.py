@@ -99,7 +99,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     alert = find(account, pk)
     matter = _matters([f"alert:{pk}"]).select_related("top", "subject", "delegate").last()
     context: dict[str, Any] = _rows([alert])[0] | {
-        "guidance": read.guidance(alert), "changes": read.journal(alert), "place": regions.name_of(alert.region),
+        "guidance": read.guidance(alert), "changes": read.journal(alert), "place": " ".join(regions.path_names(alert.region)[2:]),
         "may_acknowledge": alert.active and not alert.acked_at and _may(account, "alerts.acknowledge", alert),
         "may_shelve": alert.active and _may(account, "alerts.shelve", alert),
         "longest_shelf": act.longest_shelf(alert), "reasons": SHELF_REASONS,

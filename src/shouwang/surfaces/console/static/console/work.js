@@ -3,6 +3,7 @@ import * as echarts from "/static/vendor/echarts/echarts.esm.min.mjs";
 
 const LEVEL = { red: "#c81e2b", orange: "#f0862e", yellow: "#d9a800", blue: "#3b82f6" };
 const NAMES = { ll: "LL", l: "L", h: "H", hh: "HH" };
+const CHINA = 8 * 3_600_000;
 const english = document.documentElement.lang.startsWith("en");
 
 async function draw(box, since, until) {
@@ -17,9 +18,10 @@ async function draw(box, since, until) {
 }
 
 function option(told) {
-  const pair = (values) => told.t.map((t, i) => [t, values[i]]);
-  const lines = Object.entries(told.limits).map(([name, y]) => ({ yAxis: y, label: { formatter: `${NAMES[name] ?? ""} ${y}`, position: "insideEndTop", color: "#8a1019" }, lineStyle: { color: name.length === 1 ? "#c98a00" : "#c81e2b", type: "dashed" } }));
-  const spells = told.episodes.map((e) => [{ xAxis: Math.max(e.from, told.since), itemStyle: { color: LEVEL[e.level], opacity: 0.13 } }, { xAxis: e.to ?? told.until }]);
+  const at = (t) => (t === null ? null : t + CHINA); // drawn as UTC, so that every reader sees China's time
+  const pair = (values) => told.t.map((t, i) => [at(t), values[i]]);
+  const lines = Object.entries(told.limits).map(([name, y]) => ({ yAxis: y, label: { formatter: `${NAMES[name] ?? ""} ${y}`, position: name.length === 1 ? "insideStartTop" : "insideEndTop", color: "#8a1019" }, lineStyle: { color: name.length === 1 ? "#c98a00" : "#c81e2b", type: "dashed" } }));
+  const spells = told.episodes.map((e) => [{ xAxis: at(Math.max(e.from, told.since)), itemStyle: { color: LEVEL[e.level], opacity: 0.13 } }, { xAxis: at(e.to ?? told.until) }]);
   const values = [...told.v, ...told.low, ...told.high].filter((v) => v !== null);
   const bounds = [...values, ...Object.values(told.limits)];
   const [low, high] = [Math.min(...bounds), Math.max(...bounds)];
@@ -27,12 +29,12 @@ function option(told) {
   const main = { type: "line", name: told.name, data: pair(told.v), showSymbol: told.t.length < 3, symbolSize: 5, connectNulls: false, lineStyle: { width: 1.6, color: "#0f4c9e" }, itemStyle: { color: "#0f4c9e" }, markLine: { symbol: "none", silent: true, data: lines }, markArea: { silent: true, data: spells } };
   const band = told.bucket_ms ? [
     { type: "line", data: pair(told.low), stack: "band", symbol: "none", silent: true, lineStyle: { opacity: 0 }, tooltip: { show: false } },
-    { type: "line", data: told.t.map((t, i) => [t, told.high[i] === null ? null : told.high[i] - told.low[i]]), stack: "band", symbol: "none", silent: true, lineStyle: { opacity: 0 }, areaStyle: { color: "#0f4c9e", opacity: 0.16 }, tooltip: { show: false } }] : [];
+    { type: "line", data: told.t.map((t, i) => [at(t), told.high[i] === null ? null : told.high[i] - told.low[i]]), stack: "band", symbol: "none", silent: true, lineStyle: { opacity: 0 }, areaStyle: { color: "#0f4c9e", opacity: 0.16 }, tooltip: { show: false } }] : [];
   return {
-    animation: false, aria: { enabled: true }, grid: { left: 56, right: 18, top: 18, bottom: 30 },
+    useUTC: true, animation: false, aria: { enabled: true }, grid: { left: 56, right: 18, top: 18, bottom: 30 },
     tooltip: { trigger: "axis", valueFormatter: (v) => (v === null || v === undefined ? "—" : `${v} ${told.unit}`) },
-    xAxis: { type: "time", min: told.since, max: told.until, axisLabel: { color: "#52606d", hideOverlap: true } },
-    yAxis: { type: "value", min: round(low - pad), max: round(high + pad), name: told.unit, nameTextStyle: { color: "#52606d" }, axisLabel: { color: "#52606d" }, splitLine: { lineStyle: { color: "#e8edf2" } } },
+    xAxis: { type: "time", min: at(told.since), max: at(told.until), axisLabel: { color: "#52606d", hideOverlap: true } },
+    yAxis: { type: "value", min: round(low - pad), max: round(high + pad), name: told.unit, nameTextStyle: { color: "#52606d" }, axisLabel: { color: "#52606d", showMinLabel: false, showMaxLabel: false }, splitLine: { lineStyle: { color: "#e8edf2" } } },
     series: [...band, main],
   };
 }
@@ -76,5 +78,7 @@ function tick() {
 curves(document);
 tick();
 setInterval(tick, 1000);
+for (const part of document.querySelectorAll("[data-refresh]"))
+  setInterval(() => { if (document.visibilityState === "visible") window.htmx?.trigger(part, "refresh"); }, Number(part.dataset.refresh) * 1000);
 document.addEventListener("drawer:open", (event) => { curves(event.target); tick(); });
 document.body.addEventListener("htmx:after:swap", tick);
