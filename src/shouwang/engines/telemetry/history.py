@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 EAST_MS = 8 * 3_600_000  # China keeps UTC+8 the year round
 SHARD = 128
-MOST_READINGS = 20_000_000  # taken in one go
+MOST_READINGS = 5_000_000  # taken in one go
 RUNS = {"a": (10, "b"), "b": (6, "c")}  # so many of one size make one of the next
 SETTLE_S = 600  # [D] a day is closed when it is over and nothing has come for it for so long
 POLL_S = 2.0
@@ -203,19 +203,30 @@ def settled(folder: Path, day: int) -> bool:
     return bool(parts) and over and all(clock.now().timestamp() - p.stat().st_mtime > SETTLE_S for p in parts)
 
 
+_quiet: dict[Path, int] = {}  # folders without runs → when they were last changed (ns)
+
+
 def round_once(data: Path) -> int:
     """One round of the history process: take, merge, close. Returns readings taken."""
     n = take(data)
     for day in days(data / "history"):
         folder = folder_of(data / "history", day)
-        for torn in folder.glob("*.new"):
-            if clock.now().timestamp() - torn.stat().st_mtime > SETTLE_S:
-                torn.unlink(missing_ok=True)  # left unfinished by a crash
-        if settled(folder, day):
-            close_day(folder)
-        else:
-            merge(folder)
+        changed = folder.stat().st_mtime_ns
+        if _quiet.get(folder) != changed:
+            _tidy(folder, day)
+            if not runs(folder):
+                _quiet[folder] = folder.stat().st_mtime_ns
     return n
+
+
+def _tidy(folder: Path, day: int) -> None:
+    for torn in folder.glob("*.new"):
+        if clock.now().timestamp() - torn.stat().st_mtime > SETTLE_S:
+            torn.unlink(missing_ok=True)  # left unfinished by a crash
+    if settled(folder, day):
+        close_day(folder)
+    else:
+        merge(folder)
 
 
 def run(data: Path, stopping: "Any") -> None:

@@ -81,7 +81,7 @@ class Ingest:
         """Take readings for the next tick; False when too much is waiting already."""
         n = len(readings.t)
         if self._waiting + n > MOST_WAITING or self._stopping.is_set():
-            self.tally.refuse(self._name(source), True, "busy", "", n, clock.now_ms())
+            self.tally.event(self._name(source), "busy")
             return False
         self._offers.append(Offer(source, readings, done))
         self._waiting += n

@@ -67,12 +67,25 @@ def save(root: Path, plan: Plan) -> Path:
 
 def publish(root: Path, version: int) -> None:
     """Make a fully written version the current one, atomically and durably."""
+    for written in (root / str(version)).iterdir():
+        _sync(written)
+    _sync(root / str(version))
     fresh = root / "CURRENT.new"
     with fresh.open("w") as f:
         f.write(str(version))
         f.flush()
         os.fsync(f.fileno())
     fresh.replace(root / "CURRENT")
+    _sync(root)
+
+
+def _sync(path: Path) -> None:
+    """A file's bytes, or a folder's names, on disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def current(root: Path) -> int:

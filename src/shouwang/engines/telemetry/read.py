@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shouwang.kernel import clock
-
 from . import columns, history
 from .columns import Minutes, Rows
 from .plan import data_folder
 from .quality import NO_DATA, UNCERTAIN
-from .seam import FUTURE_MS
 from .tail import Tail
 
 MOST_POINTS = 2000  # of one curve, unless asked otherwise
@@ -46,7 +43,6 @@ def series(points: list[int], since_ms: int, until_ms: int, max_points: int = MO
     """
     root = data or data_folder()
     wanted = np.unique(np.asarray(points, np.int64))
-    since_ms, until_ms = _within(root, since_ms, until_ms)
     bucket = max(1, -(-(until_ms - since_ms) // max(1, max_points)))
     made: dict[int, Series] = {}
     if len(wanted) and bucket >= SUMMARY_FROM_MS:
@@ -54,13 +50,6 @@ def series(points: list[int], since_ms: int, until_ms: int, max_points: int = MO
     elif len(wanted):
         made = _exact(root, wanted, since_ms, until_ms, max_points)
     return [made.get(p) or _empty(p) for p in points]
-
-
-def _within(root: Path, since_ms: int, until_ms: int) -> tuple[int, int]:
-    """The span without the ages before the first day kept and after now: they would only coarsen the curve."""
-    known, now_ms = history.days(root / "history"), clock.now_ms()
-    first = known[0] if known else history.day_of(now_ms) - 1
-    return max(since_ms, history.begins(first)), min(until_ms, now_ms + FUTURE_MS)
 
 
 def raw(points: list[int], since_ms: int, until_ms: int, data: Path | None = None) -> Rows:
@@ -130,14 +119,14 @@ def _empty(point: int) -> Series:
 def _exact(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: int, most: int) -> dict[int, Series]:
     rows = _raw(root, points, since_ms, until_ms)
     cuts = np.searchsorted(rows.point, np.append(points, points[-1] + 1))
-    return {int(p): _curve(rows.pick(slice(int(a), int(b))), int(p), since_ms, until_ms, most)
+    return {int(p): _curve(rows.pick(slice(int(a), int(b))), int(p), since_ms, most)
             for p, a, b in zip(points, cuts, cuts[1:], strict=False)}
 
 
-def _curve(rows: Rows, point: int, since_ms: int, until_ms: int, most: int) -> Series:
+def _curve(rows: Rows, point: int, since_ms: int, most: int) -> Series:
     if len(rows) > most:
-        span = max(1, -(-(until_ms - since_ms) // most))
-        return _bucketed(_single(rows), point, since_ms, span)
+        origin = max(since_ms, int(rows.t[0]))  # an age before the first reading would only coarsen the curve
+        return _bucketed(_single(rows), point, origin, -(-(int(rows.t[-1]) + 1 - origin) // most))
     v = rows.v / 10.0 ** rows.d
     v[rows.q == NO_DATA] = np.nan
     return Series(point, rows.t, v, rows.q, v, v)
@@ -178,7 +167,9 @@ def _summarised(root: Path, points: NDArray[np.int64], since_ms: int, until_ms: 
     order = np.lexsort((every.t, every.point))
     every = Minutes(*(getattr(every, n)[order] for n in columns.MINUTES.names))
     cuts = np.searchsorted(every.point, np.append(points, points[-1] + 1))
-    span = -(-(until_ms - since_ms) // (most * minute)) * minute  # whole minutes, so that none lies in two buckets
-    origin = since_ms - since_ms % minute
+    if not len(every.t):
+        return {}
+    origin = int(every.t.min())
+    span = -(-(int(every.t.max()) + minute - origin) // (most * minute)) * minute  # no minute lies in two buckets
     return {int(p): _bucketed(Minutes(*(getattr(every, n)[a:b] for n in columns.MINUTES.names)), int(p), origin, span)
             for p, a, b in zip(points, cuts, cuts[1:], strict=False)}

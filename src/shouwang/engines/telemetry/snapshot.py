@@ -70,7 +70,7 @@ class Recovered:
 
 def recover(data: Path, judge: Judge) -> Recovered:
     """Everything acknowledged before the last stop or crash, in memory again, and the journal whole."""
-    last = wal.heal(data / "wal")
+    last = max(wal.heal(data / "wal"), wal.taken(data))  # numbers in the archive are not given twice
     back = Recovered(Machine(judge), journal.Writer(data / "journal"))
     if not _thaw(data, back.machine):
         _number_from_journal(data, back.machine)

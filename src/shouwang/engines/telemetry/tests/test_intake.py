@@ -1,14 +1,16 @@
 """From an offer to an acknowledged, journalled transition, and what happens to what cannot be taken."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from shouwang.engines.telemetry import health, journal, wal
+from shouwang.engines.telemetry import health, intake, journal, seam, wal
+from shouwang.engines.telemetry.intake import Ingest
 from shouwang.kernel import clock
 
-from .cast import T0, begun, give, make_plan, publish, readings, token
+from .cast import T0, Threshold, begun, give, make_plan, publish, readings, token
 
 
 def test_over_limit_is_durable_then_acknowledged_then_journalled(tmp_path: Path) -> None:
@@ -127,6 +129,54 @@ def test_a_broken_plan_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
         assert ingest.plan.version == 1
         assert "读不出来" in ingest.problems["plan"]
         await ingest.stop()
+
+    asyncio.run(story())
+
+
+def test_offers_are_turned_away_when_too_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        publish(tmp_path, make_plan(1))
+        ingest = await begun(tmp_path)
+        monkeypatch.setattr(intake, "MOST_WAITING", 3)
+        told: list[int] = []
+        assert ingest.offer(0, readings((0, T0, 1), (1, T0, 1)), lambda: told.append(1))
+        assert not ingest.offer(0, readings((0, T0 + 1, 1), (1, T0 + 1, 1)), lambda: told.append(2))
+        await ingest.tick()
+        assert ingest.offer(0, readings((0, T0 + 1, 1), (1, T0 + 1, 1)), lambda: told.append(3))
+        await ingest.tick()
+        assert told == [1, 3]
+        assert health.health(ingest)["sources"][0]["events"]["busy"] == 1
+        await ingest.stop()
+
+    asyncio.run(story())
+
+
+def test_a_silent_source_is_moved_on_by_the_clock_but_not_for_our_own_absence(tmp_path: Path) -> None:
+    publish(tmp_path, make_plan(1))
+    noon = datetime(2026, 3, 1, 4, tzinfo=UTC)
+    ms = int(noon.timestamp() * 1000)
+
+    async def story() -> None:
+        with clock.at(noon):
+            ingest = await begun(tmp_path, delay=10_000)
+            await give(ingest, 0, (0, ms, 900))
+            await give(ingest, 1, (3, ms, 900))
+            standing = ingest.machine.standing
+            clock.advance(timedelta(seconds=29))
+            assert standing.watermarks(clock.now_ms()).tolist() == [ms - seam.SLACK_MS] * 2
+            clock.advance(timedelta(minutes=10))
+            again = Ingest(tmp_path, Threshold(10_000))  # killed and away for ten minutes
+            await again.tick()
+            assert journal.read_after(tmp_path / "journal", 0) == []  # the gateways still hold what we missed
+            await give(again, 1, (3, ms + 5000, 100))
+            for _ in range(80):
+                clock.advance(timedelta(milliseconds=500))
+                await again.tick()
+            told = [(x.point, x.at) for x in journal.read_after(tmp_path / "journal", 0)]
+            assert told == [(1001, ms + 10_000)]  # silence does not let a pending alarm wait for ever
+            third = Ingest(tmp_path, Threshold(10_000))
+            assert third.recovered.differing == 0
+            assert third.machine.standing.heard.tolist() == again.machine.standing.heard.tolist()
 
     asyncio.run(story())
 
