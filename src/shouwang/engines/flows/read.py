@@ -36,23 +36,33 @@ def matters(account: Account, filters: dict[str, Any] | None = None) -> QuerySet
     about, overdue, mine, since, until, words. An unknown one is an error of the caller."""
     found = _whole().filter(access.scope(account, "matters.see", line="line"))
     for key, value in (filters or {}).items():
-        if value not in (None, ""):
-            found = found.filter(who.turn_of(account) if key == "mine" else _FILTERS[key](value))
+        if value in (None, "") or (key == "mine" and not _true(value)):
+            continue
+        found = found.filter(who.turn_of(account) if key == "mine" else _FILTERS[key](value))
     return found.order_by("-opened_at", "-pk")
 
 
+def _true(value: Any) -> bool:
+    """Filters come from pages and addresses too, where "0" is text."""
+    return str(value).lower() not in ("", "0", "false", "none")
+
+
+def _id(column: str, value: Any) -> Q:
+    return Q(**{column: int(value)}) if str(value).isdigit() else Q(pk__in=[])
+
+
 _FILTERS: dict[str, Any] = {
-    "open": lambda v: Q(closed_at__isnull=bool(v)),
+    "open": lambda v: Q(closed_at__isnull=_true(v)),
     "state": lambda v: Q(state=v),
     "flow": lambda v: Q(spec=v),
     "scene": lambda v: Q(scene=v),
     "level": lambda v: Q(level=v),
     "role": lambda v: Q(role=v),
     "region": lambda v: Q(region__startswith=v),
-    "top": lambda v: Q(top=v),
-    "subject": lambda v: Q(subject=v),
+    "top": lambda v: _id("top", v),
+    "subject": lambda v: _id("subject", v),
     "about": lambda v: Q(about=v),
-    "overdue": lambda v: Q(overdue=bool(v)),
+    "overdue": lambda v: Q(overdue=_true(v)),
     "since": lambda v: Q(opened_at__gte=v),
     "until": lambda v: Q(opened_at__lt=v),
     "words": lambda v: Q(title__icontains=v) | Q(top__name__icontains=v) | Q(subject__name__icontains=v),

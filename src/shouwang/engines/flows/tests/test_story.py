@@ -63,6 +63,9 @@ def test_筛选(cast: Cast) -> None:
     assert read.matters(cast.county, {"words": "一号罐"}).count() == 1
     assert read.matters(cast.county, {"region": "370829", "open": True, "state": "handle"}).count() == 2
     assert read.matters(cast.county, {"region": "3702"}).count() == 0
+    assert read.matters(cast.county, {"open": "0"}).count() == 0
+    assert read.matters(cast.county, {"top": "乱写"}).count() == 0
+    assert read.matters(cast.county, {"top": str(cast.jia.pk), "open": "1", "mine": "0"}).count() == 2
     assert read.matters(cast.manager, {"mine": True}).count() == 2
     assert read.matters(cast.county, {"mine": True}).count() == 0
 
