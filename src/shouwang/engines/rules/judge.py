@@ -18,6 +18,7 @@ from shouwang.engines.subjects.spec import graver, rank
 from shouwang.engines.telemetry import journal
 from shouwang.engines.telemetry.journal import Transition
 from shouwang.kernel import clock, events
+from shouwang.kernel.models import Event
 
 from . import plan
 from .models import Alert, AlertChange, Intake
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 BATCH = 500
 EVENT_OF = {"raised": "rules.alert_raised", "upgraded": "rules.alert_upgraded",
             "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired"}
+SEEN = ("seq", "quality", "last_value", "worst_value")
+ENDED = (*SEEN, "active", "cleared_at")
+MOVED = (*SEEN, "tier", "level", "highest", "limit_value", "basis", "acked_at", "acked_by")
 Key = tuple[str, int]
 
 
@@ -38,6 +42,38 @@ class Desk:
     seq: dict[Key, int]  # last line written, by (rule, point)
     now: datetime
     lines: list[AlertChange] = field(default_factory=list)
+    _words: dict[int, plan.Told] = field(default_factory=dict)
+
+    def words(self, version: int) -> plan.Told:
+        """What a plan version says, asked once a batch."""
+        if version not in self._words:
+            self._words[version] = plan.told(version)
+        return self._words[version]
+
+
+@dataclass
+class Changed:
+    """An alert as `emit` remembers it: what changed and its last event are written in one statement."""
+
+    alert: Alert
+    fields: tuple[str, ...] = ()
+    pk: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pk = self.alert.pk
+
+    @property
+    def last(self) -> Event | None:
+        return self.alert.last
+
+    @last.setter
+    def last(self, event: Event) -> None:
+        self.alert.last = event
+
+    def save(self, *, update_fields: list[str]) -> None:
+        """Write the changed fields together with those `emit` sets."""
+        now = {name: getattr(self.alert, name) for name in (*self.fields, *update_fields)}
+        Alert.objects.filter(pk=self.alert.pk).update(**now)
 
 
 def drain(folder: Path, name: str = "ingest") -> int:
@@ -87,7 +123,7 @@ def _one(desk: Desk, x: Transition) -> None:
     key = (x.rule, x.point)
     if x.seq and x.seq <= desk.seq.get(key, 0):
         return
-    words = plan.told(x.plan).rules.get(x.rule)
+    words = desk.words(x.plan).rules.get(x.rule)
     if words is None or x.point not in desk.points or (x.tier and str(x.tier) not in words["tiers"]):
         log.error("第 %d 条转变说的规则 %s 或点位 %d 已不存在,只记日志不立报警", x.n, x.rule, x.point)
         return
@@ -113,9 +149,9 @@ def _begin(desk: Desk, x: Transition, words: dict[str, Any]) -> None:
         top=subject.top or subject, region=subject.region, line=subject.line, tier=x.tier, level=level, highest=level,
         opened_at=clock.from_ms(x.since), raised_at=clock.from_ms(x.at), recorded_at=desk.now, first_value=x.value,
         worst_value=x.value, last_value=x.value, limit_value=x.limit, unit=point.unit,
-        basis=plan.told(x.plan).basis(x.rule, x.point, x.tier), quality=x.quality, seq=x.seq)
+        basis=desk.words(x.plan).basis(x.rule, x.point, x.tier), quality=x.quality, seq=x.seq)
     desk.open[(x.rule, x.point)] = alert
-    _tell(desk, alert, x, "raised", words)
+    _tell(desk, Changed(alert), x, "raised", words)
 
 
 def _move(desk: Desk, alert: Alert, x: Transition, words: dict[str, Any]) -> None:
@@ -125,12 +161,11 @@ def _move(desk: Desk, alert: Alert, x: Transition, words: dict[str, Any]) -> Non
     if rank(level) == rank(alert.level):
         kind = x.kind if x.kind in ("upgraded", "downgraded") else "upgraded"
     alert.tier, alert.level, alert.highest = x.tier, level, graver(alert.highest, level)
-    alert.limit_value, alert.basis = x.limit, plan.told(x.plan).basis(x.rule, x.point, x.tier)
+    alert.limit_value, alert.basis = x.limit, desk.words(x.plan).basis(x.rule, x.point, x.tier)
     _seen(alert, x)
     if kind == "upgraded":
         alert.acked_at, alert.acked_by = None, ""
-    alert.save()
-    _tell(desk, alert, x, kind, words)
+    _tell(desk, Changed(alert, MOVED), x, kind, words)
 
 
 def _end(desk: Desk, alert: Alert | None, x: Transition, words: dict[str, Any]) -> None:
@@ -140,9 +175,8 @@ def _end(desk: Desk, alert: Alert | None, x: Transition, words: dict[str, Any]) 
         return
     _seen(alert, x)
     alert.active, alert.cleared_at = False, clock.from_ms(x.at)
-    alert.save()
     del desk.open[(x.rule, x.point)]
-    _tell(desk, alert, x, "retired" if x.kind == "retired" else "cleared", words)
+    _tell(desk, Changed(alert, ENDED), x, "retired" if x.kind == "retired" else "cleared", words)
 
 
 def _seen(alert: Alert, x: Transition) -> None:
@@ -168,12 +202,13 @@ def _line(alert: Alert, x: Transition, kind: str, now: datetime) -> AlertChange:
                              "limit": x.limit})
 
 
-def _tell(desk: Desk, alert: Alert, x: Transition, kind: str, words: dict[str, Any]) -> None:
+def _tell(desk: Desk, changed: Changed, x: Transition, kind: str, words: dict[str, Any]) -> None:
     """The line and the event; what was last known of the alert is its cause."""
+    alert = changed.alert
     desk.lines.append(_line(alert, x, kind, desk.now))
     with events.because(alert.last):
         events.emit(EVENT_OF[kind], subject=alert.subject_id, scene=alert.scene, about=f"alert:{alert.pk}",
-                    remember=alert, **facts(alert, words), at_ms=x.at, heard_ms=x.heard)
+                    remember=changed, **facts(alert, words), at_ms=x.at, heard_ms=x.heard)
 
 
 def facts(alert: Alert, words: dict[str, Any]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def test_a_limit_beyond_what_can_be_held_is_told(trial: Path) -> None:
 
 
 @pytest.mark.parametrize(("value", "ms"), [("5m", 300_000), (5, 300_000), (0.5, 30_000), ("90s", 90_000)])
-def test_silence_is_a_span_or_minutes(trial: Path, value: object, ms: int) -> None:
+def test_silence_is_a_span_or_minutes(db: None, trial: Path, value: object, ms: int) -> None:
     rule = content.get("rules", "trial.silence")
     values = Values(date(2026, 6, 1))
     dated = params.lookup("trial.silent_for", date(2026, 6, 1))
