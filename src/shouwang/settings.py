@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shouwang.surfaces.console.middleware.PlainErrors",
+    "shouwang.surfaces.console.password.MustChange",
 ]
 ROOT_URLCONF = "shouwang.surfaces.urls"
 TEMPLATES = [{
