@@ -31,7 +31,8 @@ def wall(request: HttpRequest) -> HttpResponse:
     scene = _scene(request)
     start = {
         "region": region, "scene": scene, "words": wording.words(), "language": get_language(),
-        "levels": [_level(lv) for lv in content.every("levels")], "links": wording.links(),
+        "levels": [_level(lv) for lv in content.every("levels")], "links": wording.links(request.user),
+        "lines": wording.lines(),
         "live": access.may(request.user, "alerts.see"),
     }
     return render(request, "wall/wall.html", {

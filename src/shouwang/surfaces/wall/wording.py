@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from shouwang.kernel import content
+from shouwang.kernel import access, content
 
 
 def titled(spec: Any) -> str:
@@ -20,10 +21,18 @@ def scenes() -> list[dict[str, str]]:
         {"id": s.id, "title": short.get(s.id, titled(s)), "full": titled(s)} for s in content.scenes.values()]
 
 
-def links() -> dict[str, str]:
-    """Where numbers lead in the console; the scripts add region, scene and level."""
-    return {"enterprises": "/subjects/", "hazards": "/subjects/", "points": "/points/",
-            "alerts": "/warnings/", "matters": "/matters/", "enterprise": "/subjects/"}
+def links(account: Any) -> dict[str, str]:
+    """Where numbers lead in the console; the scripts add region, scene and what was clicked."""
+    return {
+        "enterprises": reverse("subjects") + "?kind=enterprise", "hazards": reverse("subjects") + "?kind=major_hazard",
+        "points": "/ingest/" if access.may(account, "ingest.see") else reverse("subjects") + "?kind=tank",
+        "alerts": reverse("warnings"), "matters": reverse("matters"), "enterprise": reverse("subjects"),
+    }
+
+
+def lines() -> dict[str, str]:
+    """Scene → the industry line whose enterprises it shows, where there is just one."""
+    return {s.id: s.industries[0] for s in content.scenes.values() if len(s.industries) == 1}
 
 
 def words() -> dict[str, str]:

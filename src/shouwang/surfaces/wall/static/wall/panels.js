@@ -5,24 +5,24 @@ import { measured } from "./feed.js";
 
 const asked = (link, facts) => {
   const query = new URLSearchParams(Object.entries(facts).filter(([, v]) => v));
-  return `${link}${String(query) ? `?${query}` : ""}`;
+  return `${link}${String(query) ? `${link.includes("?") ? "&" : "?"}${query}` : ""}`;
 };
 
-export function kpis(counted, { links, region, scene }) {
+export function kpis(counted, { links, region, scene, line }) {
   const put = (key, text, facts, link = links[key]) => {
     const tile = one(`[data-kpi="${key}"]`);
     const value = one("b", tile);
     if (value.textContent !== text) value.textContent = text;
-    tile.href = asked(link, { region, scene, ...facts });
+    tile.href = asked(link, { region, ...facts });
   };
-  put("enterprises", number(counted.enterprises));
-  put("hazards", number(counted.hazards), { kind: "major_hazard" });
+  put("enterprises", number(counted.enterprises), { line });
+  put("hazards", number(counted.hazards));
   const online = counted.online ?? null;
   put("points", number(online));
   one('[data-kpi-aside="points"]').textContent = `/ ${number(counted.points)}${
     online === null || !counted.points ? "" : ` · ${(100 * online / counted.points).toFixed(1)}%`}`;
-  put("alerts", number(counted.alerts), { since: "24h" });
-  put("closing", counted.closing === null ? "–" : `${counted.closing}%`, {}, links.matters);
+  put("alerts", number(counted.alerts), { state: "all", hours: 24, scene });
+  put("closing", counted.closing === null ? "–" : `${counted.closing}%`, { scene }, links.matters);
 }
 
 export function split(counted, levels, filter, choose) {
@@ -38,14 +38,15 @@ export function split(counted, levels, filter, choose) {
 export function funnel(counted, { links, region, scene }) {
   for (const cell of all("[data-state]", one("#funnel"))) {
     one("b", cell).textContent = number(counted[cell.dataset.state]);
-    cell.href = asked(links.matters, { state: cell.dataset.state, region, scene });
+    const state = cell.dataset.state === "escalated" ? { open: 1, escalated: 1 } : { state: cell.dataset.state };
+    cell.href = asked(links.matters, { ...state, region, scene });
   }
 }
 
 export function commonest(rows, { links, region, scene, english }) {
   const most = Math.max(1, ...rows.map((row) => row.n));
   one("#commonest .bars").replaceChildren(...rows.map((row) => el("li", { className: `lv-${row.level}` },
-    el("a", { href: asked(links.alerts, { rule: row.rule, since: "24h", region, scene }) },
+    el("a", { href: asked(links.alerts, { rule: row.rule, state: "all", hours: 24, region, scene }) },
       el("span", { className: "word" }, (english && row.title_en) || row.title),
       el("span", { className: "rail own" }, el("i", { style: { "--w": `${100 * row.n / most}%` } })),
       el("b", { className: "num" }, number(row.n))))));

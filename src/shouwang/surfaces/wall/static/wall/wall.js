@@ -25,7 +25,7 @@ let due = 0;
 
 const query = (facts = {}) => new URLSearchParams({ region: state.region, scene: state.scene, ...facts });
 const chart = { donut: donut(one("#donut"), split, colours, choose), trend: trend(one("#trend .chart"), levels, colours,
-  () => { location.href = `${links.alerts}?${query({ since: "24h" })}`; }) };
+  () => { location.href = `${links.alerts}?${query({ state: "all", hours: 24 })}`; }) };
 const ticker = feed(one("#ticker ul"), { levels, words, english, open: (fact) => openFirm(fact.enterprise_id, fact) });
 
 function choose(level) {
@@ -67,7 +67,7 @@ function showRows() {
 function showSummary(counted) {
   state.summary = counted;
   state.offset = counted.at - Date.now();
-  const here = { links, region: state.region, scene: state.scene };
+  const here = { links, region: state.region, scene: state.scene, line: start.lines[state.scene] };
   panels.kpis(counted.kpis, here);
   panels.funnel(counted.funnel, here);
   panels.commonest(counted.commonest, { ...here, english });
