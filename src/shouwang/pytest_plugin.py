@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,23 @@ def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Col
     if file_path.suffix == ".yaml" and in_scene:
         return SituationFile.from_parent(parent, path=file_path)
     return None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cleaning_between_tests() -> None:
+    """Tables that only grow are emptied between tests that commit: protection off, flush, protection on."""
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    from shouwang.kernel import append_only
+
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def clean(self: Any, statements: list[str]) -> None:
+        tables = [t for t in ("kernel_event", "rules_alertchange") if any(t in s for s in statements)]
+        for table in tables:
+            append_only.unprotect(self.connection, table)
+        flush(self, statements)
+        for table in tables:
+            append_only.protect(self.connection, table)
+
+    BaseDatabaseOperations.execute_sql_flush = clean  # type: ignore[method-assign]
