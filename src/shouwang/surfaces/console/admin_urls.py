@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import accounts, password
+from . import accounts, params, password
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", password.password, name="password"),
@@ -15,4 +15,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/<int:pk>/grant/", accounts.grant, name="account-grant"),
     path("accounts/<int:pk>/grants/<int:grant_pk>/withdraw/", accounts.withdraw, name="account-withdraw"),
     path("accounts/<int:pk>/<slug:what>/", accounts.act, name="account-act"),
+    path("params/", params.index, name="params"),
+    path("params/proposals/<int:pk>/approve/", params.approve, name="param-approve"),
+    path("params/proposals/<int:pk>/reject/", params.reject, name="param-reject"),
+    path("params/<str:path>/", params.one, name="param"),
+    path("params/<str:path>/propose/", params.propose, name="param-propose"),
 ]
