@@ -23,6 +23,8 @@ from . import firms, names, people, places, plants, tokens
 from .firms import Firm
 from .plants import Part, Sensor
 
+SHOWN = ("shi", "xian", "zhen", "wangge", "qiye", "zhiban_qiye", "zhifa", "lingdao", "yunwei", "zhidu", "shizhiban", "xianzhiban",
+         "zhenzhiban")  # the accounts `shouwang up` prints
 GASES = ("h2s", "nh3", "cl2", "co")
 
 
@@ -185,7 +187,9 @@ def _people(home: Region, counties: list[places.County], planned: list[Firm], to
     rows = kept.get("accounts", []) + [
         {"username": hired[s.username].username, "name": s.name, "role": s.role, "region": s.region, "subject": s.subject}
         for s in crew.seats]
-    _keep({"password": password, "accounts": rows})
+    shown = [{"username": r["username"], "role": content.get("roles", r["role"]).title, "password": password}
+             for r in rows if r["username"].removesuffix(suffix) in SHOWN]
+    _keep({"password": password, "shown": shown, "accounts": rows})
 
 
 def _kept() -> dict[str, Any]:

@@ -43,7 +43,9 @@ class Diary:
     rng: random.Random
     queue: list[tuple[float, int, Step]] = field(default_factory=list)
     people: dict[tuple[str, str], Account] = field(default_factory=dict)
-    refused: int = 0
+    revision: dict[int, int] = field(default_factory=dict)  # matter → as last seen; a tick for an older one is void
+    called: set[int] = field(default_factory=set)  # notices somebody is about to answer
+    refused: list[str] = field(default_factory=list)
     _n: int = 0
 
     def push(self, when: datetime, step: Step) -> None:
@@ -60,8 +62,8 @@ class Diary:
                 try:
                     with transaction.atomic():
                         step()
-                except ShouwangError:
-                    self.refused += 1
+                except ShouwangError as why:
+                    self.refused.append(str(why))
 
     def later(self, low: float, high: float) -> datetime:
         """Some minutes from the moment being lived."""
@@ -140,18 +142,19 @@ def _verify(diary: Diary, pk: int, tries: int) -> None:
         diary.push(diary.later(20, 60), lambda: _verify(diary, pk, tries + 1))
         return
     move.act(matter, "accept", who, {"opinion": "现场核实,读数恢复,同意销号"})
+    del diary.revision[pk]
 
 
 def _mind(diary: Diary, matter: Matter) -> None:
     """Deadlines and rungs of the state just entered run out at their moments, if nobody acts before."""
+    diary.revision[matter.pk] = matter.revision
     for moment in (matter.due_at, matter.climb_at):
         if moment is not None:
             diary.push(moment + timedelta(seconds=1), lambda: _tick(diary, matter.pk, matter.revision))
 
 
 def _tick(diary: Diary, pk: int, revision: int) -> None:
-    matter = _matter(pk)
-    if matter is None or matter.revision != revision:
+    if diary.revision.get(pk) != revision:
         return
     climb.tick()
     for notice in Notice.objects.filter(about=f"matter:{pk}", must_read_back=True, read_back_at=None, created_at=clock.now()):
@@ -163,6 +166,9 @@ def _tick(diary: Diary, pk: int, revision: int) -> None:
 
 def _called(diary: Diary, notice: Notice) -> None:
     """The desk reads back within its time, or now and then does not."""
+    if notice.pk in diary.called:
+        return
+    diary.called.add(notice.pk)
     if diary.rng.random() < UNANSWERED and notice.read_back_until:
         diary.push(notice.read_back_until + timedelta(seconds=1), lambda: _silence(diary, notice))
         return
@@ -185,4 +191,4 @@ def _read_back(pk: int) -> None:
 def tally(diary: Diary) -> dict[str, Any]:
     """What came of it, for the command line."""
     return {"alerts": Alert.objects.count(), "matters": Matter.objects.count(),
-            "closed": Matter.objects.exclude(closed_at=None).count(), "refused": diary.refused}
+            "closed": Matter.objects.exclude(closed_at=None).count(), "refused": len(diary.refused)}

@@ -18,6 +18,7 @@ from .readings import MEMORY_S, Excursion, calm, scaled
 from .script import GASES, Script
 
 STEP_S = 300
+PAGE = 48  # moments judged in one batch
 QUIET_S = 1800  # the generated past ends calm, so that the live simulator can go on from it
 MIX = (("minor", 0.78), ("orange", 0.16), ("red", 0.06))
 
@@ -103,8 +104,9 @@ def judge(what: Instruments, grid: NDArray[np.int64], values: NDArray[np.int64])
     source = current.points["source"][index].astype(np.uint32)
     kernel, found = Kernel(), []
     kernel.adopt(current, plan.root() / str(version))
-    good = np.full(len(index), quality.GOOD, np.uint8)
-    for t, v in zip((grid * 1000).tolist(), values[:, known].astype(np.int32), strict=True):
-        batch = Batch(index, np.full(len(index), t, np.int64), v, good, source)
-        found += kernel.evaluate(batch, t + 800)
+    for first in range(0, len(grid), PAGE):
+        t, v = grid[first:first + PAGE] * 1000, values[first:first + PAGE, known].astype(np.int32)
+        batch = Batch(np.tile(index, len(t)), np.repeat(t, len(index)), v.ravel(), np.full(v.size, quality.GOOD, np.uint8),
+                      np.tile(source, len(t)))
+        found += kernel.evaluate(batch, int(t[-1]) + 800)
     return sorted(found, key=lambda x: x.at)

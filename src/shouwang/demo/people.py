@@ -13,7 +13,7 @@ from shouwang.kernel.models import Account, Grant
 from . import names
 from .places import County, Grid, Town
 
-BEFORE, AFTER = 31, 60  # days of roster before today (government desks; enterprises: from yesterday) and after
+BEFORE, AFTER = 31, 31  # days of roster before today (government desks; enterprises: from yesterday) and after
 
 
 @dataclass
@@ -119,7 +119,7 @@ def hire(staff: Staff, password: str, suffix: str) -> dict[str, Account]:
 
 
 def roster(staff: Staff, accounts: dict[str, Account]) -> int:
-    """Every post manned by day (08–20) and by night, two months ahead. Returns the shifts made."""
+    """Every post manned by day (08–20) and by night, a month ahead. Returns the shifts made."""
     posts = Post.objects.bulk_create([
         Post(name=d.name[:80], role=d.role, region=d.region, subject=d.subject, sample=True) for d in staff.desks],
         batch_size=500)

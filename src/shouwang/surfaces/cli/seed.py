@@ -12,7 +12,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("city", help="城市行政区划代码,如 370800")
     sub.add_argument("--enterprises", type=int, default=300)
     sub.add_argument("--points", type=int, default=17_001)
-    sub.add_argument("--past", type=int, default=400, help="生成过去30天的预警件数,0 为不生成历史(默认 400)")
+    sub.add_argument("--past", type=int, default=300, help="生成过去30天的预警件数,0 为不生成历史(默认 300)")
     sub.add_argument("--json", action="store_true", help="以 JSON 输出")
 
 
