@@ -44,6 +44,11 @@ class State:
         """(point id, rule) of every check, by check index."""
         return [(p, self.rules[r]) for p, r in zip(self.ids[self.owner].tolist(), self.rule.tolist(), strict=True)]
 
+    def numbers(self, names: dict[str, int]) -> NDArray[np.int64]:
+        """The keys as single numbers, rules numbered by `names`."""
+        rule = np.array([names[r] for r in self.rules], np.int64)
+        return self.ids[self.owner] * len(names) + (rule[self.rule] if len(rule) else self.rule)
+
     def hear(self, now_ms: int) -> None:
         """Somebody calls at this moment; after a gap listening begins anew."""
         if self.called < 0 or abs(now_ms - self.called) > GAP_MS:
@@ -87,14 +92,12 @@ def carry(old: State, new: State) -> None:
     marks = dict(zip(old.sources, old.seen.tolist(), strict=False))
     new.seen[:len(new.sources)] = [marks.get(s, -1) for s in new.sources]
     new.untold, new.listening, new.called = list(old.untold), old.listening, old.called
-    before = {key: i for i, key in enumerate(old.keys())}
-    for j, key in enumerate(new.keys()):
-        i = before.pop(key, -1)
-        if i >= 0:
-            _carry_check(old.checks[i], new.checks[j])
-    for key, i in before.items():
-        if old.checks[i]["tier"] != 0:
-            new.untold.append(_retired(old, i, key, new.version))
+    names = {rule: n for n, rule in enumerate(dict.fromkeys((*old.rules, *new.rules)))}
+    was, now = old.numbers(names), new.numbers(names)
+    _, i, j = np.intersect1d(was, now, assume_unique=True, return_indices=True)
+    _carry_checks(old.checks[i], new.checks, j)
+    gone = np.setdiff1d(np.flatnonzero(old.checks["tier"]), i)
+    new.untold += [_retired(old, int(n), new.version) for n in gone]
 
 
 def _carry_points(old: State, new: State) -> None:
@@ -109,19 +112,21 @@ def _carry_points(old: State, new: State) -> None:
     new.points["v"][n] = np.clip(scaled, -(2**31), 2**31 - 1).astype(np.int32)
 
 
-def _carry_check(was: np.void, now: np.void) -> None:
-    for name in ("wait", "live", "quality", "tier"):
-        now[name] = was[name]
-    has = int(now["has"]) if was["kind"] == now["kind"] else 0
-    now["live"] = int(was["live"]) & (has | has << 4)
+def _carry_checks(was: NDArray[np.void], checks: NDArray[np.void], j: NDArray[np.intp]) -> None:
+    """Open tiers and running delays of `was` become those of `checks[j]`, as far as the new check has the slots."""
+    for name in ("wait", "quality", "tier"):
+        checks[name][j] = was[name]
+    has = np.where(checks["kind"][j] == was["kind"], checks["has"][j], 0)
+    checks["live"][j] = was["live"] & (has | has << 4)
 
 
-def _retired(old: State, i: int, key: Key, version: int) -> Transition:
+def _retired(old: State, i: int, version: int) -> Transition:
     """The last word about an open alert whose check is gone: neither cleared nor ever judged again."""
-    p = old.owner[i]
+    p = int(old.owner[i])
     t = int(old.points["last_t"][p])
     value = int(old.points["v"][p]) / 10 ** int(old.digits[p])
-    return Transition(0, key[1], key[0], 0, "retired", 0, t, t, value, None, plan=version)
+    return Transition(0, old.rules[int(old.rule[i])], int(old.ids[p]), 0, "retired", 0, t, t, value, None,
+                      plan=version)
 
 
 def dump(state: State) -> bytes:
