@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent
 MODULES = [
     "kernel.events", "kernel.access",
     "engines.subjects.spec", "engines.subjects.change", "engines.subjects.import_rows", "engines.telemetry.address",
+    "engines.telemetry.credentials",
     "engines.rules.spec", "engines.rules.judge", "engines.rules.act", "engines.rules.read",
     "engines.flows.spec", "engines.flows.move", "engines.flows.read",
     "engines.notify.send",

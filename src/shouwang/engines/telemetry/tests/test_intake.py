@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shouwang.engines.telemetry import health, intake, journal, seam, wal
+from shouwang.engines.telemetry import health, intake, journal, seam, snapshot, wal
 from shouwang.engines.telemetry.intake import Ingest
 from shouwang.kernel import clock
 
@@ -208,6 +208,25 @@ def test_restart_goes_on_where_it_stopped(tmp_path: Path, clean: bool) -> None:
         await give(again, 0, (0, T0 + 1, 100))
         told = [(x.n, x.seq, x.kind) for x in journal.read_after(tmp_path / "journal", 0)]
         assert told == [(1, 1, "raised"), (2, 2, "cleared")]
+        await again.stop()
+
+    asyncio.run(story())
+
+
+def test_restart_replays_only_what_the_snapshot_does_not_hold(tmp_path: Path) -> None:
+    async def story() -> None:
+        publish(tmp_path, make_plan(1))
+        ingest = await begun(tmp_path)
+        await give(ingest, 0, (0, T0, 100), (1, T0, 100))
+        snapshot.write(tmp_path / "snapshot", ingest.machine.freeze())
+        await give(ingest, 0, (0, T0 + 1, 900))
+        again = await begun(tmp_path)  # killed
+        assert (again.recovered.readings, again.recovered.differing) == (1, 0)
+        told = health.health(again)
+        assert (told["readings"], told["late"]) == (3, 0)
+        await give(again, 0, (0, T0 + 2, 100))
+        changes = [(x.n, x.seq, x.kind) for x in journal.read_after(tmp_path / "journal", 0)]
+        assert changes == [(1, 1, "raised"), (2, 2, "cleared")]
         await again.stop()
 
     asyncio.run(story())
