@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import accounts, params, password
+from . import accounts, params, password, rosters
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", password.password, name="password"),
@@ -20,4 +20,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("params/proposals/<int:pk>/reject/", params.reject, name="param-reject"),
     path("params/<str:path>/", params.one, name="param"),
     path("params/<str:path>/propose/", params.propose, name="param-propose"),
+    path("rosters/", rosters.index, name="rosters"),
+    path("rosters/make/", rosters.make, name="roster-make"),
+    path("rosters/<int:pk>/", rosters.one, name="roster"),
+    path("rosters/<int:pk>/add/", rosters.add, name="roster-add"),
+    path("rosters/<int:pk>/copy/", rosters.copy, name="roster-copy"),
+    path("rosters/shifts/<int:pk>/replace/", rosters.replace, name="roster-replace"),
 ]
