@@ -14,7 +14,8 @@ from .models import Channel, Source
 class Address:
     """Three columns that go together: all filled, or all empty (the point then has no address)."""
 
-    columns = [Column("source", "接入源", False, "已登记的网关或设备名"), Column("device", "设备", False, "网关下的设备名"),
+    columns = [Column("source", "接入源", False, "已登记的网关或设备名"),
+               Column("device", "设备", False, "网关下的设备名"),
                Column("key", "数据键", False, "遥测键名,如 level")]
 
     def check(self, rows: list[Row], account: Account) -> list[Problem]:
@@ -30,8 +31,8 @@ class Address:
 
     def differs(self, rows: list[Row]) -> set[str]:
         """Point codes whose address would change."""
-        now = {c.point.code: _of(c) for c in Channel.objects.filter(point__code__in=[r.get("code") for r in rows]).select_related(
-            "point", "source")}
+        standing = Channel.objects.filter(point__code__in=[r.get("code") for r in rows])
+        now = {c.point.code: _of(c) for c in standing.select_related("point", "source")}
         return {r.get("code") for r in rows if r.has("source") and now.get(r.get("code"), ("", "", "")) != _cells(r)}
 
     def write(self, rows: list[Row], ids: dict[str, int]) -> None:
@@ -40,7 +41,8 @@ class Address:
         sources = _sources(addressed)
         Channel.objects.filter(point__in=[ids[r.get("code")] for r in addressed]).delete()
         Channel.objects.bulk_create([
-            Channel(point_id=ids[r.get("code")], source=sources[r.get("source")], device=r.get("device"), key=r.get("key"))
+            Channel(point_id=ids[r.get("code")], source=sources[r.get("source")], device=r.get("device"),
+                    key=r.get("key"))
             for r in addressed if r.get("source")], batch_size=500)
 
     def shown(self, ids: list[int]) -> dict[int, dict[str, Any]]:
@@ -58,7 +60,8 @@ def _of(channel: Channel) -> tuple[str, str, str]:
 
 
 def _sources(rows: list[Row]) -> dict[str, Source]:
-    return {s.name: s for s in Source.objects.filter(name__in={r.get("source") for r in rows}).select_related("enterprise")}
+    named = Source.objects.filter(name__in={r.get("source") for r in rows})
+    return {s.name: s for s in named.select_related("enterprise")}
 
 
 def _taken(rows: list[Row]) -> dict[tuple[str, str, str], str]:

@@ -124,6 +124,36 @@ def test_stopping_while_the_disk_is_full_acknowledges_nothing(tmp_path: Path) ->
     assert again.machine.numbers.n == 0
 
 
+def test_a_journal_that_cannot_be_written_waits_and_is_written_later(tmp_path: Path) -> None:
+    """The log has room, the journal has not: readings are acknowledged, transitions follow when there is room."""
+    publish(tmp_path, make_plan(1))
+
+    async def story() -> list[int]:
+        ingest = await begun(tmp_path)
+        for step in range(30):
+            await give(ingest, 0, (0, T0 + step, 900 if step % 2 else 100))
+        ingest.wal._born = 0  # a fresh, small segment
+        room = os.path.getsize(journal.files(tmp_path / "journal")[-1])
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room + 20, before[1]))
+        try:
+            assert await give(ingest, 0, (1, T0, 900))
+            assert await give(ingest, 0, (2, T0, 900))
+            assert "预警暂缓" in ingest.problems["journal"]
+            assert os.path.getsize(journal.files(tmp_path / "journal")[-1]) == room
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        await ingest.tick()
+        assert ingest.problems == {}
+        await ingest.stop()
+        return [x.n for x in journal.read_after(tmp_path / "journal", 0)]
+
+    numbers = asyncio.run(story())
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [x.point for x in journal.read_after(tmp_path / "journal", len(numbers) - 2)] == [1002, 1003]
+
+
 def test_segments_go_only_when_history_and_snapshot_are_beyond_them(tmp_path: Path) -> None:
     log = wal.Wal(tmp_path / "wal", 0)
     for n in range(1, 5):
