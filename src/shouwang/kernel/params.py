@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from . import content
 from .errors import ContentError
 from .models import Param
@@ -77,6 +79,9 @@ def refresh() -> None:
     """Read the approved rows again; called after an approval and before a plan is compiled."""
     global _rows
     fresh: dict[tuple[str, str], list[Dated]] = {}  # others may be asking meanwhile: they see the old or the new
+    if Param._meta.db_table not in connection.introspection.table_names():
+        _rows = fresh  # before the first start (`shouwang check` on a fresh clone) only files speak
+        return
     for row in Param.objects.exclude(approved_by="").order_by("-since", "-id"):
         first = _first(row.path)
         fresh.setdefault((row.locality, row.path), []).append(Dated(

@@ -133,3 +133,7 @@ def climb(*, event: Event, link: Any) -> bool:
     events.emit("flows.unheard", subject=matter.subject_id, scene=matter.scene, about=name(matter), remember=matter,
                 rung=matter.rung, **facts(matter))
     return True
+
+
+# What the static check of loops must know: which events an action itself can send.
+climb.emits = ("flows.escalated", "flows.unheard")  # type: ignore[attr-defined]

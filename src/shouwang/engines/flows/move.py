@@ -170,3 +170,8 @@ def _relevel(matter: Matter, level: str) -> None:
         matter.save(update_fields=["level", "due_at", "climb_at"])
     events.emit("flows.releveled", subject=matter.subject_id, scene=matter.scene, about=name(matter),
                 remember=matter, before=before, alert=level, **facts(matter))
+
+
+# What the static check of loops must know: which events an action itself can send.
+open_.emits = ("flows.opened", "flows.entered", "flows.closed")  # type: ignore[attr-defined]
+relevel.emits = ("flows.releveled",)  # type: ignore[attr-defined]

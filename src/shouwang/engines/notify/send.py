@@ -148,3 +148,8 @@ def _unanswered(pk: int) -> bool:
                         revision=notice.data.get("revision"), region=notice.region, level=notice.level,
                         post=notice.post.name if notice.post else "")
     return True
+
+
+# What the static check of loops must know: which events an action itself can send.
+tell.emits = ("notify.told", "notify.nobody_to_tell")  # type: ignore[attr-defined]
+call.emits = ("notify.called", "notify.nobody_on_duty")  # type: ignore[attr-defined]

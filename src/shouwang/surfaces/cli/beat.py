@@ -91,18 +91,20 @@ class Beat:
     stopping: threading.Event = field(default_factory=threading.Event)
     rounds: int = 0
     stamp: object = None
+    journal: object = None  # newest file and its size when it was last applied
+    look_again_at: float = 0.0
 
     def __post_init__(self) -> None:
         journal = self.folder / "journal"
         self.steps = [
-            Step("judge", 0.0, lambda: judge.drain(journal), page=1),
-            Step("errands", 0.0, lambda: events.run_errands(PAGE), page=PAGE),
+            Step("judge", 0.0, lambda: self.judge(journal), page=1),
+            Step("errands", 0.2, lambda: events.run_errands(PAGE), page=PAGE),
             Step("deadlines", 0.5, lambda: climb.tick(PAGE), page=PAGE),
             Step("read_back", 0.5, lambda: send.tick(PAGE), page=PAGE),
             Step("unshelve", 0.5, _unshelve),
             Step("heartbeat", 1.0, self.tell),
         ]
-        self.sending = Step("deliver", 0.2, outbox.deliver, page=1)
+        self.sending = Step("deliver", 0.5, outbox.deliver, page=1)
         self.planning = Step("plan", 2.0, self.replan)
 
     def run(self) -> None:
@@ -134,6 +136,16 @@ class Beat:
             if not step.run_if_due():
                 self.stopping.wait(min(step.every_s, 0.2))
         connection.close()
+
+    def judge(self, journal: Path) -> int:
+        """Apply what the journal holds. A file that has not grown is not asked about, but for once a second."""
+        newest = max(journal.glob("*.log"), default=None)
+        size = (newest, newest.stat().st_size if newest else 0)
+        if size == self.journal and time.monotonic() < self.look_again_at:
+            return 0
+        applied = judge.drain(journal)
+        self.journal, self.look_again_at = size, time.monotonic() + 1.0
+        return applied
 
     def replan(self) -> int:
         """Compile the plan when what it is made of has changed, or the day has."""
