@@ -38,17 +38,13 @@ def lines() -> dict[str, str]:
 def words() -> dict[str, str]:
     """Every word of the scripts."""
     return {
-        "none": _("无预警"), "enterprises": _("企业"), "unit_enterprises": _("家"),
-        "connecting": _("连接中"), "live": _("实时推送中"), "lost": _("连接中断,正在重连"),
+        "none": _("无预警"), "connecting": _("连接中"), "live": _("实时推送中"), "lost": _("连接中断,正在重连"),
         "closing_province": _("各市处置闭环率"), "closing_city": _("区县处置闭环率"),
-        "closing_county": _("镇街处置闭环率"),
-        "no_alerts": _("当前没有预警"), "no_matters": _("近30天没有事项"),
+        "closing_county": _("镇街处置闭环率"), "no_alerts": _("当前没有预警"), "no_matters": _("近30天没有事项"),
         "no_enterprises": _("此范围内没有企业"), "open_alerts": _("当前预警"), "points": _("监测点"),
-        "hazards": _("重大危险源"), "matters": _("在办事项"),
-        "open_page": _("进入企业页面"), "close": _("关闭"), "more": _("另有 %s 条"), "since": _("起"),
-        "raised": _("新报警"), "upgraded": _("升级"), "downgraded": _("降级"), "cleared": _("已恢复"),
-        "acknowledged": _("已确认"), "escalated": _("升级呼叫"), "closed": _("已销号"), "entered": _("流转"),
-        "no_data": _("断线"), "limit": _("限值"), "flat": _("二维"), "tilted": _("三维"),
-        "load_failed": _("读取失败,稍后自动重试"), "no_webgl": _("此浏览器不能绘制地图,其余内容照常"),
-        "region": _("区域"), "choose": _("切换区域"), "all_levels": _("全部等级"), "not_yet": _("暂无"),
+        "hazards": _("重大危险源"), "matters": _("在办事项"), "open_page": _("进入企业页面"), "close": _("关闭"),
+        "more": _("另有 %s 条"), "since": _("起"), "upgraded": _("升级"), "cleared": _("已恢复"),
+        "escalated": _("升级呼叫"), "closed": _("已销号"), "no_data": _("断线"), "region": _("区域"),
+        "choose": _("切换区域"), "load_failed": _("读取失败,稍后自动重试"),
+        "no_webgl": _("此浏览器不能绘制地图,其余内容照常"),
     }

@@ -188,7 +188,9 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   }
 
   function fly(lon, lat) {
-    map.flyTo(eased({ center: [lon, lat], zoom: Math.max(map.getZoom(), 10.2), ...view(), duration: 1100 }));
+    const low = narrow() ? 0 : box.clientHeight * 0.2; // below the middle: its card stands above it
+    map.flyTo(eased({ center: [lon, lat], zoom: Math.max(map.getZoom(), 10.2), ...view(), offset: [0, low],
+      duration: 1100 }));
   }
 
   function at(point, layer, reach = 0) {
