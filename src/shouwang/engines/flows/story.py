@@ -48,14 +48,27 @@ def timeline(matter: Matter) -> list[Step]:
     for attached in matter.attachments.order_by("pk"):
         files.setdefault(attached.event_id, []).append(attached)
     spec = versions.spec_of(matter)
-    return [Step(e.pk, e.cause_id, e.at, e.type, sentence(e), names.get(e.actor, e.actor), _note(e),
+    return [Step(e.pk, e.cause_id, e.at, e.type, sentence(e, spec), names.get(e.actor, e.actor), _note(e),
                  _form(spec, e), files.get(e.pk, [])) for e in rows]
 
 
-def sentence(event: Event) -> str:
+def sentence(event: Event, spec: FlowSpec | None = None) -> str:
     """What the event says, in the reader's language; an event nobody words is told by its declared meaning."""
     say = _SAY.get(event.type)
-    return say(event.data) if say else gettext(events.types().get(event.type, event.type))
+    if say is None:
+        return gettext(events.types().get(event.type, event.type))
+    return say({**event.data, **(_in_english(event.data, spec) if spec and get_language() == "en" else {})})
+
+
+def _in_english(data: dict[str, Any], spec: FlowSpec) -> dict[str, str]:
+    """The titles of state and act as the matter's own version gives them in English."""
+    state, act = spec.states.get(str(data.get("state"))), _act(spec, str(data.get("act")))
+    found = {"state_title": state.title_en if state else "", "act_title": act.title_en if act else ""}
+    return {k: v for k, v in found.items() if v}
+
+
+def _act(spec: FlowSpec, act: str) -> Act | None:
+    return next((s.acts[act] for s in spec.states.values() if act in s.acts), None)
 
 
 def _titled(kind: str, key: str) -> str:
@@ -145,7 +158,7 @@ def _form(spec: FlowSpec, event: Event) -> list[tuple[str, str]]:
     """The filled-in fields of an act, titled as its form was in the matter's own version."""
     if event.type != "flows.acted":
         return []
-    step = next((s.acts[event.data["act"]] for s in spec.states.values() if event.data["act"] in s.acts), None)
+    step = _act(spec, event.data["act"])
     return filled(step, event.data.get("form", {})) if step else []
 
 

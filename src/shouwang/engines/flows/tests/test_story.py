@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.http import Http404
+from django.utils.translation import override
 
 from shouwang.engines.flows import climb, move, read, story
 from shouwang.engines.notify import send
@@ -42,6 +43,16 @@ def test_全链条读起来像一篇记录(cast: Cast, desks: dict[str, Post]) -
     ]
     acted = next(s for s in read.timeline(matter) if s.type == "flows.acted")
     assert acted.form == [("原因", "工艺波动"), ("处置措施", "降液位至安全线以下")]
+
+
+def test_英文读者看到英文(cast: Cast) -> None:
+    alert(cast.tank)
+    matter = move.act(only(), "submit", cast.manager, FORM)
+    with override("en"):
+        story_ = read.timeline(matter)
+    assert [s.text for s in story_ if s.type == "flows.acted"] == ["Done: Submit handling"]
+    assert next(s.form for s in story_ if s.form)[0] == ("Cause", "Process swing")
+    assert not any("一" <= c <= "鿿" for s in story_ if s.type == "flows.entered" for c in s.text)
 
 
 def test_看不见别人的事项(cast: Cast) -> None:
