@@ -89,7 +89,7 @@ class Span(Schema):
         return int(since.timestamp() * 1000), int(until.timestamp() * 1000)
 
 
-@router.get("/latest", response=list[LatestOut])
+@router.get("/latest", response=list[LatestOut], summary="最新读数")
 @allowed("readings.see")
 def latest(request: HttpRequest, points: str) -> list[LatestOut]:
     """Newest readings of points (ids with commas between, 500 at most); points out of reach are left out."""
@@ -107,7 +107,7 @@ def _latest(point: int, found: live.Live | None, unit: str) -> LatestOut:
     return LatestOut(point=point, t=clock.from_ms(found.t), value=found.value, quality=found.quality, unit=unit)
 
 
-@router.get("/points/{int:point}/series", response=SeriesOut)
+@router.get("/points/{int:point}/series", response=SeriesOut, summary="历史曲线")
 @allowed("readings.see")
 def series(request: HttpRequest, point: int, span: Query[Span]) -> HttpResponse:
     """A point's curve; more readings than max_points come as buckets with low and high."""
@@ -118,14 +118,14 @@ def series(request: HttpRequest, point: int, span: Query[Span]) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(body), content_type="application/json; charset=utf-8")  # NaN is null
 
 
-@router.get("/sources", response=list[SourceOut])
+@router.get("/sources", response=list[SourceOut], summary="接入凭证列表")
 @allowed("ingest.see")
 def sources(request: HttpRequest) -> list[Source]:
     """Sources in reach."""
     return list(visible.sources(request.user).order_by("name"))
 
 
-@router.post("/sources", response={201: TokenOut})
+@router.post("/sources", response={201: TokenOut}, summary="新建接入凭证")
 @allowed("ingest.edit")
 def make(request: HttpRequest, given: SourceIn) -> Status[TokenOut]:
     """A new source; the answer holds its token, which is not shown again."""
@@ -135,7 +135,7 @@ def make(request: HttpRequest, given: SourceIn) -> Status[TokenOut]:
     return Status(201, TokenOut(id=source.pk, token=token))
 
 
-@router.post("/sources/{int:source}/token", response=TokenOut)
+@router.post("/sources/{int:source}/token", response=TokenOut, summary="更换凭证")
 @allowed("ingest.edit")
 def renew(request: HttpRequest, source: int) -> TokenOut:
     """A new token in place of the old one."""
@@ -143,7 +143,7 @@ def renew(request: HttpRequest, source: int) -> TokenOut:
     return TokenOut(id=row.pk, token=credentials.rotate(row, actor=_name(request)))
 
 
-@router.post("/sources/{int:source}/disable", response=SourceOut)
+@router.post("/sources/{int:source}/disable", response=SourceOut, summary="停用凭证")
 @allowed("ingest.edit")
 def disable(request: HttpRequest, source: int) -> Source:
     """Withdraw the credential."""
@@ -152,7 +152,7 @@ def disable(request: HttpRequest, source: int) -> Source:
     return row
 
 
-@router.post("/sources/{int:source}/enable", response=SourceOut)
+@router.post("/sources/{int:source}/enable", response=SourceOut, summary="启用凭证")
 @allowed("ingest.edit")
 def enable(request: HttpRequest, source: int) -> Source:
     """Let the source in again."""
@@ -161,7 +161,7 @@ def enable(request: HttpRequest, source: int) -> Source:
     return row
 
 
-@router.get("/ingest/health", response=dict[str, Any])
+@router.get("/ingest/health", response=dict[str, Any], summary="接入状况")
 @allowed("ingest.see")
 def health(request: HttpRequest) -> dict[str, Any]:
     """How the intake is doing, with the sources in reach."""

@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
@@ -48,7 +48,8 @@ api = NinjaAPI(title="守望 Shouwang", version="1", urls_namespace="api", docs_
                description="城市安全生产监管平台的接口。设备上报走 /api/v1/{token}/telemetry。",
                auth=[Bearer(), by_session])
 v1 = Router()
-for router in (subjects, telemetry, rules, flows, notify):
+v1.add_router("/alerts", rules)
+for router in (subjects, telemetry, flows, notify):
     v1.add_router("", router)
 api.add_router("/v1", v1)
 
@@ -63,3 +64,14 @@ def _told(request: HttpRequest, wrong: ShouwangError) -> HttpResponse:
 def _misshapen(request: HttpRequest, wrong: ValidationError) -> HttpResponse:
     places: list[dict[str, Any]] = [{"place": ".".join(map(str, e["loc"])), "why": e["msg"]} for e in wrong.errors]
     return api.create_response(request, {"error": "请求的内容不对,见 places", "places": places}, status=422)
+
+
+@api.exception_handler(Http404)
+def _absent(request: HttpRequest, _wrong: Http404) -> HttpResponse:
+    return api.create_response(request, {"error": "没有找到,或不在您的管辖范围"}, status=404)
+
+
+@api.exception_handler(HttpError)
+def _refused(request: HttpRequest, wrong: HttpError) -> HttpResponse:
+    told = {401: "请先登录,或带上有效的 Authorization: Bearer 令牌"}.get(wrong.status_code, str(wrong))
+    return api.create_response(request, {"error": told}, status=wrong.status_code)
