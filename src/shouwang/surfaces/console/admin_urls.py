@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import accounts, params, password, rosters
+from . import accounts, ingest, params, password, rosters
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", password.password, name="password"),
@@ -26,4 +26,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rosters/<int:pk>/add/", rosters.add, name="roster-add"),
     path("rosters/<int:pk>/copy/", rosters.copy, name="roster-copy"),
     path("rosters/shifts/<int:pk>/replace/", rosters.replace, name="roster-replace"),
+    path("ingest/", ingest.index, name="ingest"),
+    path("ingest/numbers/", ingest.numbers, name="ingest-numbers"),
+    path("ingest/guide/", ingest.guide, name="ingest-guide"),
+    path("ingest/sources/", ingest.sources, name="sources"),
+    path("ingest/sources/make/", ingest.make, name="source-make"),
+    path("ingest/sources/<int:pk>/<slug:what>/", ingest.change, name="source-change"),
 ]
