@@ -1,5 +1,6 @@
 """English is complete: every word on a screen and every declared title has it, with the same placeholders."""
 
+import gettext
 import re
 from pathlib import Path
 
@@ -56,7 +57,26 @@ def test_a_title_without_english_is_told() -> None:
     assert list(messages._lacking(bare, "here")) == [("没有英文", "here")]
 
 
-def test_a_broken_file_is_not_compiled(tmp_path: Path) -> None:
-    (tmp_path / "django.po").write_text('msgid "一"\nmsgstr "one', "utf8")
-    with pytest.raises(Exception, match="1|unterminated|string"):
-        messages.catalog(tmp_path / "django.po")
+def test_what_is_compiled_is_what_stands_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "en" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "django.po").write_bytes(PO.read_bytes())
+    monkeypatch.setattr(messages, "LOCALES", tmp_path)
+    assert messages.compile_all() == ["en"]
+    with (folder / "django.mo").open("rb") as f:
+        assert gettext.GNUTranslations(f).gettext("跳到正文") == "Skip to content"
+
+
+def test_patterns_are_titled_too() -> None:
+    bare = [f"{file.name} {line}" for file in (PACKAGE / "patterns").glob("*.yaml")
+            for line in _untitled(content.read_yaml(file))]
+    assert bare == []
+
+
+def _untitled(node: object) -> list[str]:
+    if isinstance(node, list):
+        return [t for below in node for t in _untitled(below)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["title"])] if "title" in node and not node.get("title_en") else []
+    return own + [t for below in node.values() for t in _untitled(below)]
