@@ -51,19 +51,19 @@ class Book:
 
 def bind(rows: Sequence[tuple[int, int, Check]], rules: list[str]) -> Book:
     """(rule index, point id, check) rows as a book; equal bases are kept once."""
-    checks = np.zeros(len(rows), tiers.CHECK)
+    different = {id(c): c for _, _, c in rows}  # most checks are shared
+    place = {i: n for n, i in enumerate(different)}
+    which = np.array([place[id(c)] for _, _, c in rows], np.int64)
+    checks = np.zeros(len(different), tiers.CHECK)
     for name in ("kind", "on", "off", "has", "limit", "reset") if rows else ():
-        checks[name] = [getattr(c, name) for _, _, c in rows]
-    basis = np.full((len(rows), 4), -1, np.int32)
+        checks[name] = [getattr(c, name) for c in different.values()]
+    basis = np.full((len(different), 4), -1, np.int32)
     known: dict[str, int] = {}
-    seen: dict[int, int] = {}  # by identity first: most checks share theirs
-    for i, (_, _, check) in enumerate(rows):
+    for i, check in enumerate(different.values()):
         for slot, told in check.basis.items():
-            if id(told) not in seen:
-                seen[id(told)] = known.setdefault(json.dumps(told, ensure_ascii=False), len(known))
-            basis[i, slot] = seen[id(told)]
-    return Book(checks, np.array([p for _, p, _ in rows], np.int64), np.array([r for r, _, _ in rows], np.int64),
-                rules, basis, [json.loads(b) for b in known])
+            basis[i, slot] = known.setdefault(json.dumps(told, ensure_ascii=False), len(known))
+    return Book(checks[which], np.array([p for _, p, _ in rows], np.int64), np.array([r for r, _, _ in rows], np.int64),
+                rules, basis[which], [json.loads(b) for b in known])
 
 
 def write(folder: Path, book: Book, tier: NDArray[np.int8] | None = None) -> None:

@@ -65,16 +65,17 @@ class Values:
     def __init__(self, on: date) -> None:
         self.on = on
         self._known: dict[tuple[str, str], params.Dated] = {}
-        self._ready: dict[str, Ready] = {}
+        self._ready: dict[int, Ready] = {}  # by identity of the rule, which `Ready` keeps alive
         self._made: dict[tuple[Any, ...], Check | Unjudged | None] = {}
 
     def ready(self, rule: Rule) -> Ready:
         """The rule made ready."""
-        if rule.key not in self._ready:
+        ready = self._ready.get(id(rule))
+        if ready is None:
             own = any(a.limit for t in rule.steps for a in (*t.test.values(), *([t.until] if t.until else [])))
-            self._ready[rule.key] = Ready(rule, kind_of(rule), slots(rule), _delay(rule.hold),
-                                          _delay(rule.release), own)
-        return self._ready[rule.key]
+            ready = self._ready[id(rule)] = Ready(rule, kind_of(rule), slots(rule), _delay(rule.hold),
+                                                  _delay(rule.release), own)
+        return ready
 
     def once(self, key: tuple[Any, ...], make: Callable[[], Check | None]) -> Check | None:
         """What `make` made for an equal key before, its refusal too."""
@@ -141,10 +142,8 @@ def check_of(rule: Rule, point: Measured, values: Values) -> Check | None:
     Unjudged where a limit ought to be there but cannot be found or compared. The result may be shared: read only.
     """
     ready = values.ready(rule)
-    if ready.own:
-        return _made(ready, point, values)
-    key = (rule.key, _picked(rule, point) if rule.pick else "", point.locality, point.quantity, point.unit,
-           point.digits, point.deadband, point.on_ms, point.off_ms)
+    key = (id(ready), _picked(rule, point) if rule.pick else "", point.locality, point.quantity, point.unit,
+           point.digits, point.deadband, point.on_ms, point.off_ms, tuple(point.limits.values()) if ready.own else ())
     return values.once(key, lambda: _made(ready, point, values))
 
 

@@ -7,6 +7,7 @@ must be able to say: titles, levels, basis) beside the points of the telemetry e
 import fcntl
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from shouwang.engines.subjects.models import Point, Subject
 from shouwang.engines.telemetry import compile as telemetry
+from shouwang.engines.telemetry import journal
 from shouwang.engines.telemetry import plan as plans
 from shouwang.kernel import clock, content, params
 
@@ -29,6 +31,8 @@ from .checkbook import Basis, Book, Check
 from .limits import Measured, Unjudged, Values
 from .models import Alert
 from .spec import Rule
+
+KEEP, KEEP_DAYS = 20, 2 * journal.KEEP_DAYS
 
 
 @dataclass
@@ -63,7 +67,17 @@ def compile_plan(on: date | None = None) -> int:
         checkbook.write(folder, book, _open_tiers(book))
         (folder / "rules.json").write_text(json.dumps(words, ensure_ascii=False), "utf8")
         plans.publish(root(), version)
+        _forget_old(version)
         return version
+
+
+def _forget_old(version: int) -> None:
+    """Remove versions that nothing can still need: far behind, and older than any log of readings or transitions."""
+    before = clock.now().timestamp() - KEEP_DAYS * 86400
+    for folder in root().iterdir():
+        behind = folder.name.isdigit() and int(folder.name) <= version - KEEP
+        if behind and folder.stat().st_mtime < before:
+            shutil.rmtree(folder)
 
 
 @contextmanager

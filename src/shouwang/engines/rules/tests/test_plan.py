@@ -1,5 +1,6 @@
 """What is declared and registered becomes exact integers, with their basis; nothing changed publishes nothing."""
 
+import os
 import time
 from datetime import date
 from decimal import Decimal
@@ -114,6 +115,16 @@ def test_an_open_alert_does_not_change_the_plan(cast: Cast, compiled: int, tape:
     fresh = state.fresh(plans.load(plan.root(), version), folder)  # a kernel that lost everything
     open_ = {key: int(t) for key, t in zip(fresh.keys(), fresh.checks["tier"], strict=True) if t}
     assert open_ == {(cast.level.pk, "trial.process_limit"): 1}
+
+
+def test_versions_far_behind_and_long_past_are_forgotten(cast: Cast, compiled: int) -> None:
+    for n in range(2, 5):
+        (plan.root() / str(n)).mkdir()
+    os.utime(plan.root() / "3", (0, 0))
+    Point.objects.filter(pk=cast.level.pk).update(h=Decimal("86"))
+    (plan.root() / "40").mkdir()
+    assert plan.compile_plan() == 41
+    assert sorted(int(p.name) for p in plan.root().iterdir() if p.name.isdigit()) == [1, 2, 4, 40, 41]
 
 
 MEASURED = Measured(1, "temperature", "℉", 1, "facility", "cn", limits={"h": Decimal(200)})
