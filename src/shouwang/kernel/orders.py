@@ -91,8 +91,8 @@ def _same_keys(where: str, value: Any, now: dict[str, Any]) -> None:
     if missing or extra:
         told = [f"缺少 {'、'.join(missing)}"] * bool(missing) + [f"多出 {'、'.join(extra)[:80]}"] * bool(extra)
         raise BadInput(f"{where} 的各项要与现在一致:{';'.join(told)}")
-    for key in now:
-        _same_shape(f"{where}.{key}", value[key], now[key])
+    for key, old in now.items():
+        _same_shape(f"{where}.{key}", value[key], old)
 
 
 def _same_text(where: str, value: Any, now: str) -> None:
@@ -123,7 +123,8 @@ def propose(account: Account, path: str, *, locality: str, since: date, value: s
         raise NotAllowed("不能为您辖区以外的地区提出修改")
     now = _model(path, locality)
     _check(since, basis, mark, reason)
-    row = Param.objects.create(path=path, locality=locality, since=since, value=typed(now.title or path, value, now.value),
+    wanted = typed(now.title or path, value, now.value)
+    row = Param.objects.create(path=path, locality=locality, since=since, value=wanted,
                                unit=now.unit, basis=basis.strip(), mark=mark, reason=reason.strip(),
                                proposed_by=account.username)
     _tell("proposed", row, account, was=now.value)

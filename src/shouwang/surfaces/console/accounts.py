@@ -107,8 +107,8 @@ def _one(request: HttpRequest, other: Account, extra: dict[str, Any]) -> HttpRes
     account, grants = who(request), list(other.grants.all())
     places = _places(grants)
     return render(request, "console/admin/account.html", {
-        "other": other, "grants": [_shown(g, places) for g in grants], "now": clock.now(), "own": other.pk == account.pk,
-        "may_change": appoint.may_change(account, other), "given": {}, **choices(account), **extra})
+        "other": other, "grants": [_shown(g, places) for g in grants], "now": clock.now(),
+        "own": other.pk == account.pk, "may_change": appoint.may_change(account, other), "given": {}, **choices(account), **extra})
 
 
 @guarded(appoint.EDIT)
@@ -122,7 +122,8 @@ def act(request: HttpRequest, pk: int, what: str) -> HttpResponse:
         password = appoint.reset_password(account, other)
         return _one(request, other, {"password": password})
     acts: dict[str, Any] = {
-        "off": lambda: appoint.switch(account, other, False), "on": lambda: appoint.switch(account, other, True),
+        "off": lambda: appoint.switch(account, other, False),
+        "on": lambda: appoint.switch(account, other, True),
         "unlock": lambda: appoint.unlock(account, other), "no-code": lambda: appoint.clear_second_factor(account, other)}
     if what not in acts:
         raise BadInput(_("没有这个操作"))

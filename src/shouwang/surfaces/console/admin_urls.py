@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import accounts, ingest, params, password, rosters
+from . import accounts, apidocs, audit, imports, ingest, params, password, regions, rosters
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", password.password, name="password"),
@@ -32,4 +32,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ingest/sources/", ingest.sources, name="sources"),
     path("ingest/sources/make/", ingest.make, name="source-make"),
     path("ingest/sources/<int:pk>/<slug:what>/", ingest.change, name="source-change"),
+    path("audit/", audit.index, name="audit"),
+    path("audit/export/", audit.export, name="audit-export"),
+    path("audit/<int:pk>/", audit.one, name="audit-event"),
+    path("imports/", imports.index, name="imports"),
+    path("imports/check/", imports.check, name="import-check"),
+    path("imports/commit/", imports.commit, name="import-commit"),
+    path("imports/<slug:kind>/template/", imports.template, name="import-template"),
+    path("regions/", regions.index, name="regions"),
+    path("regions/add/", regions.add, name="region-add"),
+    path("api/docs", apidocs.index, name="api-docs"),
 ]

@@ -56,7 +56,7 @@ def _covers(held: Grant, region: str, line: str, subject: int | None) -> bool:
 
 
 def may_grant(account: Account, role: Role, region: str, line: str = "", subject: int | None = None) -> bool:
-    """Whether every permission of the role is held there by the granter (duties apart), and accounts are theirs there."""
+    """Whether the granter holds every permission of the role there (duties apart), and manages accounts there."""
     wanted = (set(role.may) - DUTIES) | {EDIT}
     return all(any(_covers(g, region, line, subject) for g in access.holding(account, p)) for p in wanted)
 
@@ -91,7 +91,8 @@ def create(account: Account, given: dict[str, Any]) -> tuple[Account, str]:
     person = _person(given)
     password = new_password()
     made = Account.objects.create_user(password=password, must_change_password=True, **person)
-    events.emit("accounts.created", actor=account.username, about=f"account:{made.pk}", username=made.username, name=made.name)
+    events.emit("accounts.created", actor=account.username, about=f"account:{made.pk}", username=made.username,
+                name=made.name)
     grant(account, made, given)
     return made, password
 
@@ -126,7 +127,8 @@ def grant(account: Account, other: Account, given: dict[str, Any]) -> Grant:
     if role.reach == "enterprise" and wanted["subject"] is None:
         raise BadInput(_("“%(role)s”要指定企业") % {"role": role.title})
     if not may_grant(account, role, wanted["region"], wanted["line"], wanted["subject"]):
-        raise NotAllowed(_("不能授予“%(role)s”:它含有您没有的权限,或超出您的辖区、行业、企业范围") % {"role": role.title})
+        raise NotAllowed(_("不能授予“%(role)s”:它含有您没有的权限,或超出您的辖区、行业、企业范围")
+                         % {"role": role.title})
     credential, until = _credential(role, given)
     if other.grants.filter(role=role.id, **wanted).exists():
         raise BadInput(_("已有同样的授权"))

@@ -51,7 +51,8 @@ def _numbers(request: HttpRequest) -> dict[str, Any]:
     kept = request.GET.copy()
     kept.pop("page", None)
     return {
-        "may_edit": access.may(account, "ingest.edit"), "told": told, "since": _at(told.get("since")), "page": page, "rows": page.object_list, "asked": asked,
+        "may_edit": access.may(account, "ingest.edit"), "told": told,
+        "since": _at(told.get("since")), "page": page, "rows": page.object_list, "asked": asked,
         "query": kept.urlencode(), "full_query": request.GET.urlencode(),
         "connected": sum(bool(r["connected"]) for r in rows), "source_count": len(rows),
         "trouble": sum(r["trouble"] for r in rows), "everywhere": visible.everywhere(account),

@@ -22,8 +22,8 @@ from .templatetags.shouwang import english, titled
 
 MOST_PLACES = 40
 GROUPS = {"access": "登录", "flows": "办理时限", "rules": "报警"}
-WORDS = {"alarm": "报警", "cut": "断电", "reset": "复电", "level1": "一级", "level2": "二级", "low": "下限", "high": "上限",
-         "mark": "核对"}
+WORDS = {"alarm": "报警", "cut": "断电", "reset": "复电", "level1": "一级", "level2": "二级", "low": "下限",
+         "high": "上限", "mark": "核对"}
 WORDS_EN = {"alarm": "alarm", "cut": "cut", "reset": "reset", "level1": "level 1", "level2": "level 2", "low": "low",
             "high": "high", "mark": "mark"}
 
@@ -134,8 +134,8 @@ def _one(request: HttpRequest, path: str, wrong: str = "", status: int = 200) ->
     return render(request, "console/admin/param.html", {
         "path": path, "now": _shown(now), "rows": rows, "names": _names({d.locality for d in history}),
         "group": _group(path.partition(".")[0]), "pending": [p for p in _pending(account) if p["row"].path == path],
-        "wrong": wrong, "given": request.POST, "today": clock.today(), "marks": orders.MARKS, "json": _editable(now.value),
-        "places": _offered(account)}, status=status)
+        "wrong": wrong, "given": request.POST, "today": clock.today(), "marks": orders.MARKS,
+        "json": _editable(now.value), "places": _offered(account)}, status=status)
 
 
 def _editable(value: Any) -> str:

@@ -190,7 +190,8 @@ def make_token(account: Account, name: str, days: str) -> tuple[ApiToken, str]:
         made = ApiToken.objects.create(
             account=account, name=name, hash=hashlib.sha256(token.encode()).hexdigest(), made_at=clock.now(),
             expires_at=clock.now() + timedelta(days=int(days)))
-        events.emit("access.token_made", actor=account.username, about=f"account:{account.pk}", name=name, days=int(days))
+        events.emit("access.token_made", actor=account.username, about=f"account:{account.pk}", name=name,
+                    days=int(days))
     return made, token
 
 

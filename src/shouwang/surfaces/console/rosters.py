@@ -69,7 +69,8 @@ def _by_post(gaps: list[roster.Gap]) -> dict[int, list[roster.Gap]]:
 
 def _now(shown: Any) -> dict[int, list[Account]]:
     """Who sits at each post at this moment: one query."""
-    now, out = clock.now(), {}
+    now = clock.now()
+    out: dict[int, list[Account]] = {}
     shifts = Shift.objects.filter(post__in=list(shown), starts__lte=now, ends__gt=now, account__is_active=True)
     for s in shifts.select_related("account").order_by("starts"):
         out.setdefault(s.post_id, []).append(s.account)
@@ -164,7 +165,8 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def replace(request: HttpRequest, pk: int) -> HttpResponse:
     """Another person for a shift or the rest of it."""
-    shift = get_object_or_404(Shift.objects.select_related("post", "account").filter(post__in=posts(who(request))), pk=pk)
+    seen = Shift.objects.select_related("post", "account").filter(post__in=posts(who(request)))
+    shift = get_object_or_404(seen, pk=pk)
     account, reason = who(request), request.POST.get("reason", "")
     return _try(request, shift.post, lambda: roster.replace(
         account, shift, _person(shift.post, request), reason), _("已换班"))
