@@ -51,6 +51,12 @@ browser-needs:  ## Chromium and a Chinese font for the browser tests, where they
 test: install browser-needs  ## every test; what needs a missing service says so loudly
 	$(BIN)/python -m pytest -q
 
+POSTGRESQL ?= postgresql://postgres@127.0.0.1:5432/postgres
+.PHONY: test-postgresql
+test-postgresql: install  ## the tests of everything that is stored, again on PostgreSQL
+	SHOUWANG_DATABASE="$(POSTGRESQL)" $(BIN)/python -m pytest -q -m "not crash and not browser" src/shouwang/kernel \
+	  src/shouwang/engines src/shouwang/scenes src/shouwang/surfaces
+
 check: install  ## style, types, import contracts, declarations, migrations, docs
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy

@@ -149,6 +149,8 @@ def greet(url: str) -> None:
         return
     told = json.loads(accounts.read_text("utf8"))
     print(f"演示账号(样例,口令都是 {told['password']}):", flush=True)
+    shown: set[str] = set()
     for row in told["accounts"]:
-        if not row["username"].startswith("qy"):
+        if row["role"] not in shown:
+            shown.add(row["role"])
             print(f"  {row['username']:<14}{content.get('roles', row['role']).title} {row['name']}", flush=True)
