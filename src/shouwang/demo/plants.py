@@ -114,7 +114,8 @@ def _unit(tag: str, name: str, kind: str, items: list[dict[str, Any]], persons: 
     found = major_hazard.grade(items, persons)
     if not found.is_major_hazard:
         return None
-    facts = {"grade": str(found.grade), "s": round(float(found.S), 4), "r": round(float(found.R or 0), 4), "unit_kind": kind}
+    facts = {"grade": str(found.grade), "s": round(float(found.S), 4), "r": round(float(found.R or 0), 4), "unit_kind": kind,
+             "items": items}
     return Part("major_hazard", tag, f"{name}重大危险源", facts)
 
 

@@ -108,6 +108,17 @@ class NewSubject(Schema):
     lat: float | None = None
 
 
+class ChangesIn(Schema):
+    """What to correct; what is left out stays."""
+
+    name: str = ""
+    region: str = ""
+    line: str = ""
+    facts: dict[str, Any] = {}
+    lon: float | None = None
+    lat: float | None = None
+
+
 class StatusIn(Schema):
     """A new running state with its reason."""
 
@@ -129,21 +140,21 @@ class GradingIn(Schema):
     items: list[dict[str, Any]] = Field(max_length=500)
 
 
-@router.get("/regions", response=list[RegionOut])
+@router.get("/regions", response=list[RegionOut], summary="下级区域")
 @access.allowed("subjects.see")
 def list_regions(request: HttpRequest, parent: str = "") -> list[Any]:
     """The regions directly below one ('' gives the provinces)."""
     return regions.parts(parent)
 
 
-@router.get("/regions/{code}", response=RegionOut)
+@router.get("/regions/{code}", response=RegionOut, summary="一个区域")
 @access.allowed("subjects.see")
 def one_region(request: HttpRequest, code: str) -> Any:
     """One region by its code in any spelling."""
     return regions.one(code)
 
 
-@router.get("/subjects", response=list[SubjectOut])
+@router.get("/subjects", response=list[SubjectOut], summary="监管对象列表")
 @paginate(LimitOffsetPagination)
 @access.allowed("subjects.see")
 def list_subjects(request: HttpRequest, given: Query[SubjectFilter]) -> "QuerySet[Subject]":
@@ -151,7 +162,7 @@ def list_subjects(request: HttpRequest, given: Query[SubjectFilter]) -> "QuerySe
     return read.subjects(request.user, **given.dict())  # type: ignore[arg-type]
 
 
-@router.post("/subjects", response=SubjectOut)
+@router.post("/subjects", response=SubjectOut, summary="登记监管对象")
 @access.allowed("subjects.edit")
 def create_subject(request: HttpRequest, given: NewSubject) -> Subject:
     """Enter a subject."""
@@ -161,7 +172,7 @@ def create_subject(request: HttpRequest, given: NewSubject) -> Subject:
     return change.create(request.user, parent=above, **body)  # type: ignore[arg-type]
 
 
-@router.get("/subjects/export")
+@router.get("/subjects/export", summary="导出监管对象")
 @access.allowed("subjects.see")
 def export_subjects(request: HttpRequest, given: Query[SubjectFilter], format: str = "xlsx") -> HttpResponse:
     """Subjects of one kind as a sheet that can be imported again."""
@@ -171,35 +182,36 @@ def export_subjects(request: HttpRequest, given: Query[SubjectFilter], format: s
     return _sheet(export_rows.export(given.kind, rows, format), given.kind, format)
 
 
-@router.get("/subjects/{pk}", response=SubjectOut)
+@router.get("/subjects/{pk}", response=SubjectOut, summary="一个监管对象")
 @access.allowed("subjects.see")
 def one_subject(request: HttpRequest, pk: int) -> Subject:
     """One subject."""
     return read.one(request.user, pk)  # type: ignore[arg-type]
 
 
-@router.patch("/subjects/{pk}", response=SubjectOut)
+@router.patch("/subjects/{pk}", response=SubjectOut, summary="更正监管对象")
 @access.allowed("subjects.edit")
-def update_subject(request: HttpRequest, pk: int, given: dict[str, Any]) -> Subject:
+def update_subject(request: HttpRequest, pk: int, given: ChangesIn) -> Subject:
     """Correct name, region, line, place or facts; only what is given changes."""
-    return change.update(request.user, read.one(request.user, pk), **given)  # type: ignore[arg-type]
+    changes = given.dict(exclude_unset=True)
+    return change.update(request.user, read.one(request.user, pk), **changes)  # type: ignore[arg-type]
 
 
-@router.post("/subjects/{pk}/status", response=SubjectOut)
+@router.post("/subjects/{pk}/status", response=SubjectOut, summary="改变运行状态")
 @access.allowed("subjects.edit")
 def set_status(request: HttpRequest, pk: int, given: StatusIn) -> Subject:
     """Running, stopped, maintenance, closed; with the reason."""
     return change.set_status(request.user, read.one(request.user, pk), given.status, given.reason)  # type: ignore[arg-type]
 
 
-@router.get("/subjects/{pk}/points", response=list[PointOut])
+@router.get("/subjects/{pk}/points", response=list[PointOut], summary="一个监管对象的点位")
 @access.allowed("subjects.see")
 def points_of(request: HttpRequest, pk: int) -> "QuerySet[Point]":
     """The points of a subject; of an enterprise, those of its whole family."""
     return read.points_of(read.one(request.user, pk))  # type: ignore[arg-type]
 
 
-@router.get("/points", response=list[PointOut])
+@router.get("/points", response=list[PointOut], summary="点位列表")
 @paginate(LimitOffsetPagination)
 @access.allowed("subjects.see")
 def list_points(request: HttpRequest, given: Query[PointFilter]) -> "QuerySet[Point]":
@@ -207,7 +219,7 @@ def list_points(request: HttpRequest, given: Query[PointFilter]) -> "QuerySet[Po
     return read.points(request.user, **given.dict())  # type: ignore[arg-type]
 
 
-@router.get("/points/export")
+@router.get("/points/export", summary="导出点位")
 @access.allowed("subjects.see")
 def export_points(request: HttpRequest, given: Query[PointFilter], format: str = "xlsx") -> HttpResponse:
     """Points as a sheet that can be imported again."""
@@ -215,42 +227,42 @@ def export_points(request: HttpRequest, given: Query[PointFilter], format: str =
     return _sheet(export_rows.export("point", rows, format), "point", format)
 
 
-@router.get("/points/{pk}", response=PointOut)
+@router.get("/points/{pk}", response=PointOut, summary="一个点位")
 @access.allowed("subjects.see")
 def one_point(request: HttpRequest, pk: int) -> Point:
     """One point."""
     return read.point(request.user, pk)  # type: ignore[arg-type]
 
 
-@router.post("/points/{pk}/limits", response=PointOut)
+@router.post("/points/{pk}/limits", response=PointOut, summary="修改点位限值")
 @access.allowed("subjects.edit")
 def change_limits(request: HttpRequest, pk: int, given: LimitsIn) -> Point:
     """Set limits of a point, with the reason; the old ones stay in the journal."""
     return change.change_limits(read.point(request.user, pk), request.user, given.limits, given.reason)  # type: ignore[arg-type]
 
 
-@router.get("/import/{kind}/template")
+@router.get("/import/{kind}/template", summary="导入模板")
 @access.allowed("subjects.edit")
 def import_template(request: HttpRequest, kind: str, format: str = "xlsx") -> HttpResponse:
     """An empty sheet to fill in."""
     return _sheet(import_rows.template(kind, format), f"{kind}-template", format)
 
 
-@router.post("/import/{kind}/dry-run")
+@router.post("/import/{kind}/dry-run", summary="导入试算,不写入")
 @access.allowed("subjects.edit")
 def import_dry_run(request: HttpRequest, kind: str, file: File[UploadedFile]) -> dict[str, Any]:
     """Check every row and write nothing."""
     return import_rows.dry_run(kind, file.read(), file.name or "", request.user).shown()  # type: ignore[arg-type]
 
 
-@router.post("/import/{kind}/commit")
+@router.post("/import/{kind}/commit", summary="导入写入")
 @access.allowed("subjects.edit")
 def import_commit(request: HttpRequest, kind: str, file: File[UploadedFile], digest: Form[str] = "") -> dict[str, Any]:
     """Write all rows or none; `digest` of the dry run makes sure it is the same file."""
     return import_rows.commit(kind, file.read(), file.name or "", request.user, digest=digest).shown()  # type: ignore[arg-type]
 
 
-@router.post("/major-hazard/grade")
+@router.post("/major-hazard/grade", summary="GB 18218 重大危险源分级")
 @access.allowed("subjects.see")
 def grade(request: HttpRequest, given: GradingIn) -> dict[str, Any]:
     """GB 18218-2018 grading of one unit."""
