@@ -1,10 +1,8 @@
-# FRAME: read console/NOTE_TO_FRAME.txt before changing anything here.
 """Every page and operation of the product, by surface and engine."""
 
 from django.urls import path
 
 from shouwang.surfaces.api import api
-from shouwang.surfaces.api.operations import docs
 from shouwang.surfaces.console.urls import urlpatterns as console
 from shouwang.surfaces.health import healthz, metrics
 from shouwang.surfaces.wall.pages import urlpatterns as wall
@@ -14,6 +12,5 @@ urlpatterns = [
     *wall,
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
-    path("api/docs", docs, name="api-docs"),
     path("api/", api.urls),
 ]
