@@ -15,6 +15,10 @@ from .models import Delivery
 TIMEOUT_S = 5.0
 
 
+class ServerDown(Exception):
+    """The mail server cannot be used at all, whoever the letter is for."""
+
+
 def message(delivery: Delivery, sender: str) -> EmailMessage:
     """The letter; its Message-ID is the same at every try."""
     notice, letter = delivery.notice, EmailMessage()
@@ -31,9 +35,13 @@ def post(delivery: Delivery) -> None:
     parts = urlsplit(settings.EMAIL_URL)
     asked = parse_qs(parts.query)
     sender = asked.get("from", [unquote(parts.username or "") or "shouwang@localhost"])[0]
-    with _connect(parts.scheme, parts.hostname or "localhost", parts.port, asked.get("tls", [""])[0]) as server:
+    try:
+        server = _connect(parts.scheme, parts.hostname or "localhost", parts.port, asked.get("tls", [""])[0])
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
+    except OSError as wrong:  # smtplib's own errors included
+        raise ServerDown(f"邮件服务器 {parts.hostname} 连不上或不认账号:{wrong}") from wrong
+    with server:
         server.send_message(message(delivery, sender))
 
 

@@ -48,13 +48,20 @@ class Notice(models.Model):
     created_at = models.DateTimeField(db_index=True)
     read_at = models.DateTimeField(null=True)
     must_read_back = models.BooleanField(default=False)
-    read_back_until = models.DateTimeField(null=True, db_index=True)
+    read_back_until = models.DateTimeField(null=True)
     read_back_at = models.DateTimeField(null=True)
     read_back_by = models.CharField(max_length=60, blank=True)
     read_back_text = models.CharField(max_length=200, blank=True)
     unanswered = models.BooleanField(default=False)
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     last = models.ForeignKey(Event, models.PROTECT, null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["to"], condition=models.Q(read_at=None), name="notice_unread"),
+            models.Index(fields=["read_back_until"], name="notice_waiting",
+                         condition=models.Q(must_read_back=True, read_back_at=None, unanswered=False)),
+        ]
 
     def __str__(self) -> str:
         return self.text
@@ -67,7 +74,7 @@ class Delivery(models.Model):
     channel = models.CharField(max_length=20)  # webhook | smtp
     address = models.CharField(max_length=300)
     hook = models.ForeignKey("Hook", models.SET_NULL, null=True)  # whose secret signs it
-    due_at = models.DateTimeField(db_index=True)
+    due_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     gave_up_at = models.DateTimeField(null=True)
@@ -76,6 +83,10 @@ class Delivery(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["notice", "channel", "address"], name="one_delivery_per_channel")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="delivery_waiting",
+                         condition=models.Q(sent_at=None, gave_up_at=None)),
         ]
 
     def __str__(self) -> str:

@@ -23,8 +23,8 @@ LONGEST_WAIT = timedelta(hours=1)
 MAX_ATTEMPTS = 12  # with the waits above: about five hours
 AT_ONCE = 8
 PER_ADDRESS = 32  # of one round, so that one slow receiver does not fill it
-SKIPPED = "同一地址这一轮刚刚失败"
-_sick: dict[str, datetime] = {}
+SKIPPED = "同一收件方这一轮刚刚失败"
+_sick: dict[str, datetime] = {}  # address, or a whole channel → when it may be tried again
 
 
 def queue(notice: Notice, *, emails: Sequence[str], hooks: bool) -> None:
@@ -67,7 +67,8 @@ def _due(limit: int) -> list[Delivery]:
     now = clock.now()
     for address in [a for a, until in _sick.items() if until <= now]:
         del _sick[address]
-    waiting = Delivery.objects.filter(sent_at=None, gave_up_at=None, due_at__lte=now).exclude(address__in=list(_sick))
+    waiting = Delivery.objects.filter(sent_at=None, gave_up_at=None, due_at__lte=now).exclude(
+        Q(address__in=list(_sick)) | Q(channel__in=list(_sick)))
     rows: list[Delivery] = []
     taken: dict[str, int] = {}
     for row in waiting.select_related("notice", "notice__last", "hook").order_by("due_at", "pk")[:limit * 4]:
@@ -93,12 +94,13 @@ _CHANNELS: dict[str, Callable[[Delivery], None]] = {"webhook": webhook.post, "sm
 
 def _send(delivery: Delivery) -> str:
     """ "" when the receiver took it, else why not. No database here: it runs in a pool's thread."""
-    if delivery.address in _sick:  # since this round began: those known before were not claimed
+    if delivery.address in _sick or delivery.channel in _sick:  # since this round began
         return SKIPPED
     try:
         _CHANNELS[delivery.channel](delivery)
     except Exception as wrong:  # whatever goes wrong out there is a reason to try again, never to stop
-        _sick[delivery.address] = clock.now() + FIRST_WAIT
+        whole = isinstance(wrong, mail.ServerDown)
+        _sick[delivery.channel if whole else delivery.address] = clock.now() + FIRST_WAIT
         return f"{type(wrong).__name__}: {wrong}"[:300]
     return ""
 

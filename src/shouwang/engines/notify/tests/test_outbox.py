@@ -185,6 +185,26 @@ def test_邮箱被拒_重试时信件编号不变(cast: Cast, box: Mailbox) -> N
     assert box.letters[0][2]["Message-ID"] == f"<delivery-{delivery.pk}@city.example>"
 
 
+def test_邮件服务器停了_不逐封试_回调照发(cast: Cast, city: Web, settings: Any) -> None:
+    with smtp() as gone:
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{gone.port}"
+    hook(city)
+    for _ in range(30):
+        turn(cast, delegate=cast.manager.pk)
+    while outbox.deliver():
+        pass
+    assert len(city.got) == 30
+    letters = Delivery.objects.filter(channel="smtp")
+    assert letters.filter(sent_at=None).count() == 30
+    assert 1 <= letters.exclude(attempts=0).count() <= outbox.AT_ONCE
+    with smtp() as back:
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{back.port}"
+        clock.advance(timedelta(seconds=21))
+        while outbox.deliver():
+            pass
+        assert len(back.letters) == 30
+
+
 def test_没配邮件就不排队(cast: Cast) -> None:
     turn(cast)
     assert not Delivery.objects.exists()
