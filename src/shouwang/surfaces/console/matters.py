@@ -1,6 +1,8 @@
-"""Matters: my list, one with its forms, the acts, delegation, the files."""
+"""Matters: the list, one with its forms, the acts, delegation, the files."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -13,32 +15,34 @@ from shouwang.engines.flows import evidence, move, read, versions
 from shouwang.engines.flows.models import Attachment, Matter
 from shouwang.engines.rules import read as rules
 from shouwang.engines.rules.models import Alert
-from shouwang.engines.telemetry import live
-from shouwang.kernel import content
+from shouwang.engines.subjects import regions
+from shouwang.kernel import access, content
 from shouwang.kernel.access import guarded
-from shouwang.kernel.errors import BadInput, NotAllowed
+from shouwang.kernel.errors import BadInput, NotAllowed, ShouwangError
 from shouwang.kernel.fields import Field
 from shouwang.kernel.models import Account
 
+from . import episode
 from .account import who
-from .warnings import matter_context
+from .templatetags.shouwang import titled
+from .words import story
 
 PAGE = 50
-KEEP = ("state", "level", "words", "open", "overdue", "mine", "region", "scene", "top")
+KEEP = ("state", "level", "words", "overdue", "mine", "region", "scene", "top")
+SHOWN = ("image/jpeg", "image/png", "image/webp")
 
 
 @guarded("matters.see")
 def index(request: HttpRequest) -> HttpResponse:
-    """Matters within reach, newest first, with the counts of each state."""
-    asked: dict[str, Any] = {k: request.GET.get(k, "").strip()[:60] for k in KEEP}
-    asked["open"] = asked["open"] or ("" if asked["state"] else "1")
-    found = read.matters(who(request), {k: v for k, v in asked.items() if v})
+    """Matters within reach, newest first; without a state asked for, the open ones."""
+    asked = {k: request.GET.get(k, "").strip()[:60] for k in KEEP}
+    filters: dict[str, Any] = {k: v for k, v in asked.items() if v}
+    found = read.matters(who(request), filters | ({} if asked["state"] else {"open": "1"}))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    kept = request.GET.copy()
-    kept.pop("page", None)
     rows = [{"matter": m, "state": versions.state_of(m)} for m in page.object_list]
     return render(request, "console/work/matters.html", {
-        "page": page, "rows": rows, "asked": asked, "query": kept.urlencode(), "levels": content.every("levels")})
+        "page": page, "rows": rows, "asked": asked, "query": urlencode(filters), "levels": content.every("levels"),
+        "states": {sid: titled(s) for flow in content.every("flows") for sid, s in flow.states.items()}})
 
 
 @guarded("matters.see")
@@ -47,23 +51,21 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     return _show(request, read.one(who(request), pk))
 
 
-def _show(request: HttpRequest, matter: Matter, wrong: str = "", status: int = 200) -> HttpResponse:
-    context = matter_context(who(request), matter) | {"wrong": wrong, "given": request.POST}
-    alert = _alert(matter)
-    if alert is not None:
-        context |= {"alert": alert, "rule": rules.rule_of(alert), "guidance": rules.guidance(alert),
-                    "now": live.latest([alert.point_id]).get(alert.point_id), "still": _still(matter)}
+def _show(request: HttpRequest, matter: Matter, wrong: str = "", step: str = "",
+          given: Mapping[str, Any] | None = None, status: int = 200) -> HttpResponse:
+    account, alert = who(request), _alert(who(request), matter)
+    context = episode.about(account, alert, matter) if alert else episode.hand(account, matter) | {
+        "story": story(None, matter), "place": " · ".join(regions.path_names(matter.region)[1:])}
+    context |= {"wrong": wrong, "wrong_step": step, "given": given or {}}
     return render(request, "console/work/matter.html", context, status=status)
 
 
-def _alert(matter: Matter) -> Alert | None:
+def _alert(account: Any, matter: Matter) -> Alert | None:
+    """The alert a matter is about, when this person may see it."""
     kind, _sep, pk = matter.about.partition(":")
-    found = Alert.objects.select_related("point", "subject", "top") if kind == "alert" else None
-    return found.filter(pk=int(pk)).first() if found is not None else None
-
-
-def _still(matter: Matter) -> str:
-    return rules.recovered(matter.about) if matter.about.startswith("alert:") else ""
+    if kind != "alert" or not access.may(account, "alerts.see"):
+        return None
+    return rules.alerts(account).filter(pk=int(pk)).first()
 
 
 @guarded("matters.see")
@@ -71,15 +73,32 @@ def _still(matter: Matter) -> str:
 def act(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     """One step; what is wrong is shown beside the form with what was typed."""
     matter = read.one(who(request), pk)
+    form = _typed(matter, step, request)
     try:
-        form = _typed(matter, step, request)
         files = {name: request.FILES.getlist(name) for name in request.FILES}
         revision = request.POST.get("revision", "")
-        move.act(matter, step, who(request), form, files, int(revision) if revision.isdigit() else None)
+        matter = move.act(matter, step, who(request), form, files, int(revision) if revision.isdigit() else None)
     except (BadInput, NotAllowed) as wrong:
-        return _show(request, read.one(who(request), pk), str(wrong), 400 if isinstance(wrong, BadInput) else 403)
-    messages.success(request, _("已提交"))
-    return redirect(f"/matters/{pk}/")
+        return _refused(request, pk, step, wrong, form)
+    return _done(request, matter, _("已提交"))
+
+
+def _refused(request: HttpRequest, pk: int, step: str, wrong: ShouwangError, form: Mapping[str, Any]) -> HttpResponse:
+    """The page or drawer again, as the matter now stands."""
+    matter, status = read.one(who(request), pk), 403 if isinstance(wrong, NotAllowed) else 400
+    if episode.in_drawer(request) and (alert := _alert(who(request), matter)):
+        return episode.show(request, alert, wrong=str(wrong), given=form, status=status)
+    return _show(request, matter, str(wrong), step, form, status)
+
+
+def _done(request: HttpRequest, matter: Matter, said: str) -> HttpResponse:
+    alert = _alert(who(request), matter) if episode.in_drawer(request) else None
+    if alert is not None:
+        return episode.show(request, alert, said=said)
+    messages.success(request, said)
+    if matter.flagged:
+        messages.warning(request, _("提交时仍未恢复:%(why)s") % {"why": matter.flagged})
+    return redirect(f"/matters/{matter.pk}/")
 
 
 def _typed(matter: Matter, step: str, request: HttpRequest) -> dict[str, Any]:
@@ -95,14 +114,13 @@ def delegate(request: HttpRequest, pk: int) -> HttpResponse:
     """Somebody else is to act, with a reason."""
     matter = read.one(who(request), pk)
     to = Account.objects.filter(username=request.POST.get("to", "").strip(), is_active=True).first()
-    if to is None:
-        return _show(request, matter, _("没有这个账号;请填写受托人的登录账号"), 400)
     try:
-        move.delegate(matter, who(request), to, request.POST.get("reason", ""))
+        if to is None:
+            raise BadInput(_("请选择受托人"))
+        matter = move.delegate(matter, who(request), to, request.POST.get("reason", ""))
     except (BadInput, NotAllowed) as wrong:
-        return _show(request, matter, str(wrong), 400)
-    messages.success(request, _("已委托"))
-    return redirect(f"/matters/{pk}/")
+        return _refused(request, pk, "delegate", wrong, {"reason": request.POST.get("reason", "")})
+    return _done(request, matter, _("已委托"))
 
 
 @guarded("matters.see")
@@ -113,5 +131,8 @@ def file(request: HttpRequest, pk: int, attachment: int) -> FileResponse:
     path = evidence.path_of(found.sha256)
     if not path.exists():
         raise Http404
-    inline = found.mime in ("image/jpeg", "image/png", "image/webp")
-    return FileResponse(path.open("rb"), content_type=found.mime, as_attachment=not inline, filename=found.name)
+    reply = FileResponse(path.open("rb"), content_type=found.mime, as_attachment=found.mime not in SHOWN,
+                         filename=found.name)
+    reply.headers["Cache-Control"] = "private, max-age=3600"
+    reply.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return reply

@@ -1,52 +1,73 @@
-"""Subjects: lists with export, one with its tree and live values, points with curves and episodes."""
+"""Subjects: lists with export, one with its tree, grading, live values and what is open."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-import numpy as np
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from shouwang.engines.flows import read as flows
 from shouwang.engines.flows import versions
 from shouwang.engines.rules import read as rules
 from shouwang.engines.subjects import export_rows, major_hazard, read, regions
-from shouwang.engines.subjects.models import Point, Subject
-from shouwang.engines.telemetry import live
-from shouwang.engines.telemetry import read as history
-from shouwang.kernel import clock, content, events
+from shouwang.engines.subjects.models import Region, Subject
+from shouwang.engines.subjects.spec import graver
+from shouwang.kernel import access, content, events
 from shouwang.kernel.access import guarded
 from shouwang.kernel.errors import BadInput
 
 from .account import who
-from .warnings import _counties, _rows
+from .points import values
+from .templatetags.shouwang import STATUSES
+from .warnings import rows as warning_rows
 
 PAGE = 50
-SPANS = {"1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
-LONGEST_MS = 400 * 86_400_000
-MOST_SAMPLES = 1500
 events.declares(subjects__exported="导出了台账")
 SHEET = {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "csv": "text/csv; charset=utf-8"}
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
-    names = ("kind", "region", "line", "status", "search")
-    return {n: request.GET.get(n, "").strip()[:60] for n in names} | {"kind": request.GET.get("kind", "enterprise")[:40]}
+    names = ("region", "line", "status", "search")
+    return {"kind": request.GET.get("kind", "enterprise")[:40]} | {
+        n: request.GET.get(n, "").strip()[:60] for n in names}
 
 
 @guarded("subjects.see")
 def index(request: HttpRequest) -> HttpResponse:
-    """One kind at a time, filtered; enterprises with their worst open level."""
+    """One kind at a time, filtered; each with the worst level open on its enterprise."""
     account, asked = who(request), _asked(request)
     page = Paginator(read.subjects(account, **asked).select_related("top"), PAGE).get_page(request.GET.get("page"))
-    kept = request.GET.copy()
-    kept.pop("page", None)
     worst = rules.worst_by_enterprise(account=account)
-    rows = [{"subject": s, "worst": worst.get(s.top_id or 0, ""), "place": regions.name_of(s.region)} for s in page]
+    names = _names([s.region for s in page])
+    rows = [{"subject": s, "worst": worst.get(s.top_id or 0, ""), "place": names.get(s.region, s.region)} for s in page]
+    counts = read.counts(account)
+    kinds = [{"kind": k, "n": counts[k.id], "href": urlencode(asked | {"kind": k.id})}
+             for k in _kinds() if counts.get(k.id)]
     return render(request, "console/work/subjects.html", {
-        "page": page, "rows": rows, "asked": asked, "query": kept.urlencode(), "kinds": content.every("kinds"),
-        "counts": read.counts(account), "counties": _counties(account), "lines": content.every("lines")})
+        "page": page, "rows": rows, "asked": asked, "query": urlencode({k: v for k, v in asked.items() if v}),
+        "kinds": kinds, "may_edit": access.may(account, "subjects.edit"),
+        "counties": _below(account), "lines": content.every("lines"), "statuses": STATUSES})
+
+
+def _kinds() -> list[Any]:
+    """Declared kinds once each: several scenes may declare a kind of the same id."""
+    return list({k.id: k for k in content.every("kinds")}.values())
+
+
+def _below(account: Any) -> list[Region]:
+    """The regions right below the account's own, to narrow by."""
+    home = access.home_region(account)
+    return list(regions.parts(home)) if len(home) in (2, 4, 6) else []
+
+
+def _names(codes: list[str]) -> dict[str, str]:
+    """Code → county and town in words, for a page of rows (one query)."""
+    wanted = {c[:n] for c in codes for n in (6, 9)}
+    names = dict(Region.objects.filter(code__in=wanted).values_list("code", "name"))
+    return {c: " ".join(dict.fromkeys(names[c[:n]] for n in (6, 9) if c[:n] in names)) for c in codes}
 
 
 @guarded("subjects.see")
@@ -55,7 +76,7 @@ def export(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     form = request.GET.get("format", "xlsx")
     if form not in SHEET:
-        raise BadInput("导出格式只有 xlsx 和 csv")
+        raise BadInput(_("导出格式只有 xlsx 和 csv"))
     if asked["kind"] == "point":
         rows: Any = read.points(who(request), region=asked["region"], search=asked["search"])
     else:
@@ -71,22 +92,25 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     """A subject: facts, tree, live values, what is open; a part shows its own points."""
     account = who(request)
     subject = read.one(account, pk)
+    whole = subject.top_id == subject.pk
     context: dict[str, Any] = {
-        "subject": subject, "place": " ".join(regions.path_names(subject.region)),
-        "kind": content.get("kinds", _kind_key(subject)), "facts": read.facts_of(subject, get_language() or "zh-hans"),
-        "path": read.path(subject)[:-1], "points": values(_points(request, subject)),
-        "warnings": _rows(_open(account, subject)[:20]),
-        "matters": [{"matter": m, "state": versions.state_of(m)} for m in flows.matters(account, {
-            "top" if subject.top_id == subject.pk else "subject": subject.pk})[:10]]}
-    if subject.top_id == subject.pk:
-        context["family"] = read.family(subject)
-    if subject.kind == "major_hazard":
-        context["grading"] = grading(subject)
+        "subject": subject, "place": " · ".join(regions.path_names(subject.region)[1:]), "kind": _kind(subject),
+        "facts": read.facts_of(subject, get_language() or "zh-hans"), "whole": whole,
+        "path": [] if whole else read.path(subject)[:-1], "grading": grading(subject)}
+    if access.may(account, "readings.see"):
+        context |= _live(request, subject)
+    if access.may(account, "alerts.see"):
+        context["warnings"] = warning_rows(account, _open(account, subject)[:20])
+    if access.may(account, "matters.see"):
+        found = flows.matters(account, {"top" if whole else "subject": subject.pk})[:10]
+        context["matters"] = [{"matter": m, "state": versions.state_of(m)} for m in found]
+    if whole:
+        context |= _family(subject, context.get("warnings", []))
     return render(request, "console/work/subject.html", context)
 
 
-def _kind_key(subject: Subject) -> str:
-    return next((k.key for k in content.every("kinds") if k.id == subject.kind), subject.kind)
+def _kind(subject: Subject) -> Any:
+    return next((k for k in content.every("kinds") if k.id == subject.kind), None)
 
 
 def _open(account: Any, subject: Subject) -> Any:
@@ -94,89 +118,46 @@ def _open(account: Any, subject: Subject) -> Any:
     return rules.alerts(account, active=True, **own)
 
 
-def _points(request: HttpRequest, subject: Subject) -> Any:
-    return Paginator(read.points_of(subject), PAGE).get_page(request.GET.get("points"))
+def _live(request: HttpRequest, subject: Subject) -> dict[str, Any]:
+    page = Paginator(read.points_of(subject), PAGE).get_page(request.GET.get("page"))
+    return {"points": values(page), "page": page, "query": ""}
 
 
-def values(points: Any) -> list[dict[str, Any]]:
-    """Points with their newest reading and where it stands between the limits (0–100 %)."""
-    rows = list(points)
-    latest = live.latest([p.pk for p in rows])
-    return [{"point": p, "quantity": content.get("quantities", p.quantity), "now": latest.get(p.pk),
-             "at": clock.from_ms(now.t) if (now := latest.get(p.pk)) else None, "bar": _bar(p, now)} for p in rows]
+def _family(top: Subject, warnings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The tree with its gradings and the worst level open on each part; people and cameras as ledgers beside it."""
+    worst: dict[int, str] = {}
+    for row in warnings:
+        pk, level = row["alert"].subject_id, row["alert"].level
+        worst[pk] = graver(worst.get(pk, level), level)
+    nodes = [_node(n, top, worst) for n in read.family(top)]
+    aside = ("person", "camera")
+    return {"tree": [n for n in nodes if n["subject"].kind not in aside],
+            "ledgers": [{"kind": _kind(group[0]["subject"]), "nodes": group} for k in aside
+                        if (group := [n for n in nodes if n["subject"].kind == k])]}
 
 
-def _bar(point: Point, now: Any) -> dict[str, float] | None:
-    if point.range_low is None or point.range_high is None or now is None or now.value is None:
-        return None
-    low, width = float(point.range_low), float(point.range_high - point.range_low) or 1.0
-    marks = {n: (float(v) - low) / width * 100 for n in ("ll", "l", "h", "hh") if (v := getattr(point, n)) is not None}
-    return {"now": min(100.0, max(0.0, (now.value - low) / width * 100)), **marks}
+def _node(node: dict[str, Any], top: Subject, worst: dict[int, str]) -> dict[str, Any]:
+    subject = node["subject"]
+    parts = [_node(p, top, worst) for p in node["parts"]]
+    subject.top = top  # known: spares a query for the residents around the enterprise
+    return {"subject": subject, "kind": _kind(subject), "points": node["points"], "parts": parts,
+            "worst": worst.get(subject.pk, ""), "grading": grading(subject)}
 
 
 @guarded("readings.see")
 def live_values(request: HttpRequest, pk: int) -> HttpResponse:
     """Only the rows of the live table, for the refresh each few seconds."""
     subject = read.one(who(request), pk, permission="readings.see")
-    return render(request, "console/work/point_rows.html", {"points": values(_points(request, subject))})
+    return render(request, "console/work/point_rows.html", _live(request, subject))
 
 
-def grading(subject: Subject) -> Any:
-    """GB 18218 computed again from the recorded items; None when none are recorded."""
-    items = subject.facts.get("items")
+def grading(subject: Subject) -> dict[str, Any] | None:
+    """GB 18218 computed again from the recorded items, with its lines; None when none are recorded."""
+    items = subject.facts.get("items") if subject.kind == "major_hazard" else None
+    if not items:
+        return None
     persons = int((subject.top.facts if subject.top else {}).get("exposed_persons_500m") or 0)
     try:
-        return major_hazard.grade(items, persons) if items else None
-    except BadInput:
-        return None
-
-
-@guarded("readings.see")
-def point(request: HttpRequest, pk: int) -> HttpResponse:
-    """A point: curve up to 30 days, limits with their basis, episodes."""
-    account = who(request)
-    found = read.point(account, pk, permission="readings.see")
-    return render(request, "console/work/point.html", {
-        "point": found, "subject": found.subject, "top": found.subject.top, "spans": SPANS,
-        "row": values([found])[0], "quantity": content.get("quantities", found.quantity),
-        "place": content.get("places", found.facts["place"]) if found.facts.get("place") else None,
-        "episodes": _rows(rules.alerts(account, point=pk, order="newest")[:30]),
-        "rules": [r for r in content.every("rules") if found.quantity in ([r.quantity] if isinstance(r.quantity, str) else r.quantity)
-                  and found.subject.kind in ([r.of] if isinstance(r.of, str) else r.of)]})
-
-
-@guarded("readings.see")
-def series(request: HttpRequest, pk: int) -> JsonResponse:
-    """`{t, v, low, high, bucket_ms, limits, episodes, unit}` of a span in ms; long spans come as buckets."""
-    account = who(request)
-    found = read.point(account, pk, permission="readings.see")
-    now = clock.now_ms()
-    since, until = _ms(request, "since", now - 3_600_000), _ms(request, "until", now)
-    if not since < until <= since + LONGEST_MS:
-        raise BadInput("时间范围不对:since 须早于 until,且不超过 400 天")
-    curve = history.series([pk], since, until, max_points=MOST_SAMPLES)[0]
-    spells = rules.alerts(account, point=pk, until=clock.from_ms(until), order="newest")[:200]
-    return JsonResponse({
-        "t": curve.t.tolist(), "v": _plain(curve.v), "low": _plain(curve.low), "high": _plain(curve.high),
-        "bucket_ms": curve.bucket_ms, "unit": found.unit, "name": found.name, "since": since, "until": until,
-        "limits": {n: float(v) for n in ("ll", "l", "h", "hh") if (v := getattr(found, n)) is not None}
-        or {a.rule: a.limit_value for a in spells if a.limit_value is not None},
-        "episodes": [{"from": _at(a.opened_at), "to": _at(a.cleared_at), "level": a.highest, "alert": a.pk}
-                     for a in spells if _at(a.cleared_at) is None or _at(a.cleared_at) >= since]})
-
-
-def _ms(request: HttpRequest, name: str, default: int) -> int:
-    given = request.GET.get(name, "")
-    if not given:
-        return default
-    if not given.isdigit() or len(given) > 15:
-        raise BadInput(f"{name} 应是自 1970 年的毫秒数")
-    return int(given)
-
-
-def _at(moment: Any) -> Any:
-    return int(moment.timestamp() * 1000) if moment else None
-
-
-def _plain(values: Any) -> list[float | None]:
-    return [None if np.isnan(v) else round(float(v), 4) for v in values]
+        return major_hazard.grade(items, persons).shown() | {"persons": persons}
+    except BadInput as wrong:
+        return {"problem": str(wrong)}

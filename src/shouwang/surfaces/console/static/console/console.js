@@ -41,8 +41,9 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") cl
 document.addEventListener("change", (event) => {
   const input = event.target;
   if (!input.matches?.("input[data-preview]")) return;
-  const shown = input.parentElement.querySelector(".previews");
-  shown.replaceChildren(...[...input.files].map((file) => {
+  const field = input.closest(".field");
+  const shown = field.querySelector(".previews");
+  shown.replaceChildren(...[...field.querySelectorAll("input[data-preview]")].flatMap((one) => [...one.files]).map((file) => {
     const picture = new Image();
     picture.alt = file.name;
     picture.src = URL.createObjectURL(file);
