@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 
 from shouwang.engines.subjects.models import Point
 from shouwang.engines.subjects.spec import graver, rank
@@ -25,6 +26,7 @@ from .models import Alert, AlertChange, Intake
 
 log = logging.getLogger(__name__)
 BATCH = 500
+EPOCH = 1 << 40
 EVENT_OF = {"raised": "rules.alert_raised", "upgraded": "rules.alert_upgraded",
             "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired"}
 SEEN = ("seq", "quality", "last_value", "worst_value")
@@ -79,10 +81,25 @@ class Changed:
 def drain(folder: Path, name: str = "ingest") -> int:
     """Apply everything the journal holds beyond the position; returns how many lines of alerts it gave."""
     given = 0
+    _know(folder, name)
     while found := journal.read_after(folder, position(name), BATCH):
         given += apply(found, name)
         journal.applied(folder, found[-1].n)
     return given
+
+
+def _know(folder: Path, name: str) -> None:
+    """A journal that was never told how far we are, though we are somewhere, is not the one we followed: begin anew.
+
+    Its sequences begin anew too, so they are kept apart by the epoch, and no alert is mistaken for an old line.
+    """
+    if (folder / "APPLIED").exists():
+        return
+    if was := position(name):
+        log.error("%s 是一份新的转变日志,此前已应用到第 %d 条:旧日志已丢失,从头应用新日志", folder, was)
+        Intake.objects.filter(name=name).update(position=0, epoch=F("epoch") + 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    journal.applied(folder, 0)
 
 
 def position(name: str = "ingest") -> int:
@@ -103,7 +120,7 @@ def apply(transitions: list[Transition], name: str = "ingest") -> int:
             return 0
         desk = _desk(fresh)
         for x in fresh:
-            _one(desk, x)
+            _one(desk, msgspec.structs.replace(x, seq=x.seq + intake.epoch * EPOCH) if x.seq else x)
         AlertChange.objects.bulk_create(desk.lines)
         Intake.objects.filter(pk=intake.pk).update(position=max(intake.position, fresh[-1].n))
         return len(desk.lines)

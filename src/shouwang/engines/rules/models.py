@@ -91,6 +91,7 @@ class Intake(models.Model):
 
     name = models.CharField(max_length=40, unique=True)
     position = models.BigIntegerField(default=0)
+    epoch = models.PositiveIntegerField(default=0)  # how often its journal was lost and begun anew
 
     def __str__(self) -> str:
         return f"{self.name}@{self.position}"

@@ -98,6 +98,18 @@ def test_the_journal_is_drained_in_batches_and_told_how_far(cast: Cast, compiled
     assert Alert.objects.filter(active=True).count() == 1
 
 
+def test_a_journal_begun_anew_is_noticed_and_nothing_of_it_is_taken_for_old(cast: Cast, compiled: int, tape: Tape,
+                                                                            tmp_path: Path) -> None:
+    judge.drain(tmp_path / "empty")
+    for name in ("old", "new"):  # the data folder of the ingest process was lost: numbers begin at 1 again
+        tape.n, tape.seq = 0, {}
+        writer = journal.Writer(tmp_path / name)
+        writer.append([tape(LEVEL, cast.level.pk, "raised", 1), tape(LEVEL, cast.level.pk, "cleared", 0, at=9)])
+        assert judge.drain(tmp_path / name) == 2
+        assert judge.drain(tmp_path / name) == 0
+    assert Alert.objects.count() == 2
+
+
 def test_the_level_decides_what_is_up_and_what_is_down(cast: Cast, compiled: int, tape: Tape) -> None:
     judge.apply([tape(LEVEL, cast.level.pk, "raised", 1), tape(LEVEL, cast.level.pk, "upgraded", -1, at=5)])
     assert lines(Alert.objects.get()) == [("raised", "yellow"), ("downgraded", "blue")]  # H yellow, L blue
