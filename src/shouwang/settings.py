@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 
 PACKAGE = Path(__file__).parent
 DATA = Path(os.environ.get("SHOUWANG_DATA", "var")).resolve()
+DATA.mkdir(parents=True, exist_ok=True)
 PRODUCTION = os.environ.get("SHOUWANG_MODE", "demo") == "production"
 DEBUG = False
 
@@ -19,7 +20,6 @@ def _secret() -> str:
         return given
     keep = DATA / "secret_key"
     if not keep.exists():
-        DATA.mkdir(parents=True, exist_ok=True)
         fd = os.open(keep, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w") as f:
             f.write(secrets.token_urlsafe(48))
