@@ -49,7 +49,7 @@ high_temperature:
     subject: {{kind: {id}_equipment, name: 一号机}}
     points: [temperature]
   steps:
-    - readings: {{temperature: "5s: 40 80 80"}}
+    - readings: {{temperature: "5s: 40 80 80 80"}}
     - expect: {{alert: too_hot, level: red, matter: warning, state: handle, by: safety_manager}}
 - name: 不到限值不报
   at: 2026-06-01 08:00
