@@ -108,7 +108,8 @@ def _one(request: HttpRequest, other: Account, extra: dict[str, Any]) -> HttpRes
     places = _places(grants)
     return render(request, "console/admin/account.html", {
         "other": other, "grants": [_shown(g, places) for g in grants], "now": clock.now(),
-        "own": other.pk == account.pk, "may_change": appoint.may_change(account, other), "given": {}, **choices(account), **extra})
+        "own": other.pk == account.pk, "may_change": appoint.may_change(account, other), "given": {},
+        **choices(account), **extra})
 
 
 @guarded(appoint.EDIT)
@@ -124,7 +125,8 @@ def act(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     acts: dict[str, Any] = {
         "off": lambda: appoint.switch(account, other, False),
         "on": lambda: appoint.switch(account, other, True),
-        "unlock": lambda: appoint.unlock(account, other), "no-code": lambda: appoint.clear_second_factor(account, other)}
+        "unlock": lambda: appoint.unlock(account, other),
+        "no-code": lambda: appoint.clear_second_factor(account, other)}
     if what not in acts:
         raise BadInput(_("没有这个操作"))
     acts[what]()

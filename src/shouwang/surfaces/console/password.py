@@ -181,7 +181,7 @@ def make_token(account: Account, name: str, days: str) -> tuple[ApiToken, str]:
     name = name.strip()
     if not 0 < len(name) <= 60:
         raise BadInput(_("请写明令牌的用途,最多 60 字"))
-    if not (days.isdecimal() and 1 <= int(days[:6]) <= LONGEST_TOKEN_DAYS):
+    if not (days.isascii() and days.isdecimal() and 1 <= int(days[:6]) <= LONGEST_TOKEN_DAYS):
         raise BadInput(_("有效天数应为 1–730"))
     if account.tokens.count() >= MOST_TOKENS:
         raise BadInput(_("最多 20 个令牌;请先吊销不用的"))
