@@ -13,7 +13,7 @@ boot()
 from shouwang.engines.subjects import credit_code  # noqa: E402  after boot: models need Django ready
 from shouwang.engines.subjects.models import Point, Region, Subject  # noqa: E402
 from shouwang.engines.telemetry import credentials  # noqa: E402
-from shouwang.engines.telemetry.models import Channel, Source  # noqa: E402
+from shouwang.engines.telemetry.models import Channel  # noqa: E402
 
 
 def make(points: int) -> dict[str, object]:
@@ -25,8 +25,7 @@ def make(points: int) -> dict[str, object]:
                                   region=region, line="coal", sample=True, lon=beside.lon if beside else None,
                                   lat=beside.lat if beside else None)
     Subject.objects.filter(pk=mine.pk).update(top=mine)
-    token = credentials.make_source("bench-gateway", "gateway", mine)
-    source = Source.objects.get(name="bench-gateway")
+    source, token = credentials.make_source("bench-gateway", "gateway", mine, sample=True)
     for n in range(points):
         name = f"测量{n:03d}"
         airway = Subject.objects.create(kind="airway", code=f"bench-{n:03d}", name=name, parent=mine, top=mine,

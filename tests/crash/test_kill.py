@@ -1,165 +1,219 @@
-"""kill -9 of any process under load: no acknowledged reading, alert, matter or notice is lost or doubled."""
+"""kill -9 of any process under load: no acknowledged reading, alert, matter, notice or escalation is lost or doubled."""
 
+import hashlib
 import json
 import os
 import random
 import signal
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-ROOT = Path(__file__).parents[2]
+from tests import running
+from tests.running import pids, rows, until
+
 POINTS = 20
-KILLS = 8
-SECONDS = 16
+FLIP = 0.02  # of a reading: to the other side of the limit
+VICTIMS = ["ingest", "beat", "ingest", "beat", "history", "web", "ingest", "beat", "ingest"]
+
+# a manager who is told, a ladder that climbs while we kill, an attachment nobody may touch
+SETUP = """
+import json
+from shouwang.engines.subjects.models import Subject
+from shouwang.kernel import clock
+from shouwang.kernel.models import Account, Grant, Param
+mine = Subject.objects.get(name="测量矿(样例)")
+manager = Account.objects.create(username="bench-manager", name="张安全")
+Grant.objects.create(account=manager, role="safety_manager", subject=mine.pk)
+for name, wait in (("call_town_after", "3s"), ("call_county_after", "6s"), ("call_city_after", "9s"),
+                   ("handle_within", "5s")):
+    Param.objects.create(path=f"flows.{name}", since=clock.today(), value=dict.fromkeys(
+        ("red", "orange", "yellow", "blue"), wait), unit="span", basis="试验", proposed_by="a", approved_by="b",
+        approved_at=clock.now())
+print(json.dumps(mine.pk))
+"""
 
 
 class Gateway(threading.Thread):
-    """Publishes each point's readings in order; `acknowledged` holds (point, ms, value) the endpoint vouched for."""
+    """One message of a reading a point after the other, each again until acknowledged: in order whatever breaks."""
 
     def __init__(self, token: str, port: int) -> None:
         super().__init__(daemon=True)
-        self.waiting: dict[int, tuple[int, int, float]] = {}
-        self.acknowledged: set[tuple[int, int, float]] = set()
-        self.sent: dict[int, list[tuple[int, float]]] = {n: [] for n in range(POINTS)}
-        self.lock = threading.Lock()
-        self.stop = threading.Event()
+        self.acknowledged: list[tuple[str, int, float]] = []
+        self.stopping = threading.Event()
+        self.broken = 0
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="kill", clean_session=False)
         self.client.username_pw_set(token)
-        self.client.max_inflight_messages_set(1)  # strictly in order, also when sent again
-        self.client.reconnect_delay_set(0.1, 0.5)
-        self.client.on_publish = self._acknowledged
+        self.client.reconnect_delay_set(1, 1)
+        self.client.on_disconnect = self._cut
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
 
-    def _acknowledged(self, _client, _userdata, mid, _reason, _properties) -> None:
-        with self.lock:
-            self.acknowledged.add(self.waiting.pop(mid))
+    def _cut(self, *_: Any) -> None:
+        self.broken += not self.stopping.is_set()
 
     def run(self) -> None:
-        chance = random.Random(7)
-        while not self.stop.is_set():
-            point, now = chance.randrange(POINTS), time.time_ns() // 1_000_000
-            if self.sent[point] and self.sent[point][-1][0] >= now:
-                continue
-            value = chance.choice([0.2, 0.2, 1.2])
-            body = json.dumps({f"测量{point:03d}": [{"ts": now, "values": {"methane": value}}]})
-            with self.lock:
-                info = self.client.publish("v1/gateway/telemetry", body, qos=1)
-                self.waiting[info.mid] = (point, now, value)
-            self.sent[point].append((now, value))
-            time.sleep(0.005)
+        chance, over, at = random.Random(7), [False] * POINTS, 0
+        while not self.stopping.is_set():
+            at = max(at + 1, time.time_ns() // 1_000_000)
+            over = [o != (chance.random() < FLIP) for o in over]
+            values = {f"测量{n:03d}": 1.2 if o else 0.2 for n, o in enumerate(over)}
+            self._send({device: [{"ts": at, "values": {"methane": v}}] for device, v in values.items()})
+            self.acknowledged += [(f"BENCH-{n:03d}", at, v) for n, v in enumerate(values.values())]
 
-    def drain(self) -> None:
-        self.stop.set()
-        self.join()
-        until = time.monotonic() + 60
-        while time.monotonic() < until and self.waiting:
-            time.sleep(0.05)
+    def _send(self, body: dict[str, Any]) -> None:
+        info, end = self.client.publish("v1/gateway/telemetry", json.dumps(body), qos=1), time.monotonic() + 60
+        while not info.is_published():
+            assert time.monotonic() < end, "never acknowledged"
+            time.sleep(0.002)
+
+    def finish(self) -> None:
+        """Stop after the message in hand."""
+        self.stopping.set()
+        self.join(70)
+        assert not self.is_alive()
         self.client.disconnect()
-        assert not self.waiting, f"{len(self.waiting)} messages never acknowledged"
+        self.client.loop_stop()
 
-
-def query(data: Path, sql: str) -> list[tuple]:
-    with sqlite3.connect(data / "shouwang.db", timeout=30) as db:
-        return db.execute(sql).fetchall()
-
-
-def until(what, within: float = 60):
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if got := what():
-            return got
-        time.sleep(0.1)
-    raise AssertionError("timed out")
+    def episodes(self) -> Counter[str]:
+        """The oracle: an episode begins where a value of 1.0 or more follows one below."""
+        counted: Counter[str] = Counter()
+        before: dict[str, float] = {}
+        for code, _, value in self.acknowledged:
+            counted[code] += value >= 1.0 > before.get(code, 0.0)
+            before[code] = value
+        return +counted
 
 
 @pytest.fixture
-def city(tmp_path):
-    environment = {**os.environ, "SHOUWANG_DATA": str(tmp_path), "SHOUWANG_MQTT_PORT": "21883"}
-    subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], env=environment, check=True)
-    subprocess.run([sys.executable, "-m", "shouwang", "seed", "370800", "--enterprises", "6", "--points", "60"],
-                   env=environment, check=True)
-    made = subprocess.run([sys.executable, str(ROOT / "bench/gateway.py"), str(POINTS)], env=environment, check=True,
-                          stdout=subprocess.PIPE)
-    up = subprocess.Popen([sys.executable, "-m", "shouwang", "up", "--demo", "", "--port", "21880"], env=environment,
-                          stdout=subprocess.DEVNULL)
-    yield tmp_path, json.loads(made.stdout)["token"], environment
-    up.terminate()
-    up.wait(30)
+def city(tmp_path: Path) -> tuple[Path, dict[str, str], str]:
+    env = running.environment(tmp_path)
+    running.django(env, "migrate", "-v0")
+    running.seed(env)
+    token = running.gateway(env, POINTS)
+    running.python(env, SETUP)
+    kept = tmp_path / "media" / "keep.jpg"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(os.urandom(100_000))
+    return tmp_path, env, token
 
 
 @pytest.mark.crash
-def test_nothing_acknowledged_is_lost_or_doubled(city):
-    data, token, environment = city
-    ports = data / "run" / "ingest.json"
-    until(ports.exists)
-    gateway = Gateway(token, json.loads(ports.read_text())["mqtt"])
-    gateway.start()
+def test_nothing_acknowledged_is_lost_or_doubled(city: tuple[Path, dict[str, str], str]) -> None:
+    data, env, token = city
+    photo = digest(data)
+    with running.running(env):
+        gateway = Gateway(token, running.mqtt_port(data))
+        gateway.start()
+        kill_at_random(data)
+        gateway.finish()
+        expected = gateway.episodes()
+        until(lambda: settled(data, sum(expected.values())), 120)
+        read = running.python(env, READ)
+
+    assert sum(expected.values()) > 3 * POINTS, "too quiet a run to prove anything"
+    assert gateway.broken >= 2
+    assert Counter(code for code, in rows(data, f"SELECT p.code {ALERTS}")) == expected
+    assert_each_once(data)
+    assert len(read) == len(set(map(tuple, read))), "doubled readings"
+    assert set(map(tuple, read)) == set(gateway.acknowledged)
+    assert digest(data) == photo
+
+
+def kill_at_random(data: Path) -> None:
+    """Each victim once it is back from the last time, at a random moment."""
     chance = random.Random(11)
-    for _ in range(KILLS):
-        time.sleep(SECONDS / KILLS * chance.uniform(0.5, 1.5))
-        pids = json.loads((data / "run" / "pids.json").read_text())
-        os.kill(pids[chance.choice(["ingest", "ingest", "beat", "beat", "history"])], signal.SIGKILL)
-        time.sleep(1.5)
-    gateway.drain()
-    expected = episodes(gateway)
-    until(lambda: len(query(data, ALERTS)) >= sum(expected.values()))
-    time.sleep(2)  # whatever would be doubled has had time to appear
-
-    assert Counter(code for code, *_ in query(data, ALERTS)) == expected
-    assert query(data, "SELECT count(*) FROM flows_matter WHERE about LIKE 'alert:%' GROUP BY about HAVING count(*) > 1") == []
-    assert len(query(data, MATTERS)) == sum(expected.values())
-    assert query(data, "SELECT rule, point FROM rules_alertchange WHERE seq IS NOT NULL GROUP BY rule, point "
-                       "HAVING count(*) != max(seq) - min(seq) + 1") == []
-    assert query(data, "SELECT to_id, about FROM notify_notice WHERE to_id IS NOT NULL AND about IN "
-                       "(SELECT 'matter:' || id FROM flows_matter WHERE state = 'handle') "
-                       "GROUP BY to_id, about, text HAVING count(*) > 1") == []
-    assert readings(environment) >= {(f"BENCH-{p:03d}", t, v) for p, t, v in gateway.acknowledged}
+    for verb in VICTIMS:
+        time.sleep(chance.uniform(0.3, 1.5))
+        victim = pids(data)[verb]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda verb=verb, victim=victim: pids(data)[verb] != victim)  # type: ignore[misc]
 
 
-ALERTS = ("SELECT p.code, a.active FROM rules_alert a JOIN subjects_point p ON p.id = a.point_id "
+ALERTS = ("FROM rules_alert a JOIN subjects_point p ON p.id = a.point_id "
           "WHERE a.rule = 'mine_net.methane' AND p.code LIKE 'BENCH-%'")
-MATTERS = f"SELECT id FROM flows_matter WHERE about IN (SELECT 'alert:' || a.id FROM rules_alert a " \
-          f"JOIN subjects_point p ON p.id = a.point_id WHERE a.rule = 'mine_net.methane' AND p.code LIKE 'BENCH-%')"
+MATTERS = f"FROM flows_matter WHERE about IN (SELECT 'alert:' || a.id {ALERTS})"
+OURS = f"about IN (SELECT 'matter:' || id {MATTERS})"
 
 
-def episodes(gateway: Gateway) -> Counter:
-    """The oracle: an episode is a rise from under 1.0 to 1.0 or more, in order of time."""
-    counted: Counter = Counter()
-    for point, sent in gateway.sent.items():
-        before = 0.0
-        for _, value in sent:
-            if value >= 1.0 > before:
-                counted[f"BENCH-{point:03d}"] += 1
-            before = value
-    return counted
+def settled(data: Path, episodes: int) -> bool:
+    """All told, and the ladders of all climbed to the top."""
+    found = rows(data, f"SELECT count(*), min(rung) {MATTERS}")[0]
+    return found == (episodes, 3) and not rows(data, "SELECT 1 FROM kernel_errand WHERE done_at IS NULL")
+
+
+def assert_each_once(data: Path) -> None:
+    """One matter an alert, one notice a turn, one call a rung, one line a transition, without holes."""
+    matters = rows(data, f"SELECT count(*) {MATTERS}")[0][0]
+    assert rows(data, f"SELECT about, count(*) {MATTERS} GROUP BY 1 HAVING count(*) != 1") == []
+    told = rows(data, f"SELECT about, to_id, post_id, text, json_extract(data, '$.why'), json_extract(data, '$.rung'), "
+                      f"count(*) FROM notify_notice WHERE {OURS} GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) != 1")
+    assert told == []
+    escalated = dict(rows(data, f"SELECT json_extract(data, '$.rung'), count(*) FROM kernel_event "
+                                f"WHERE type = 'flows.escalated' AND {OURS} GROUP BY 1"))
+    assert escalated == {1: matters, 2: matters, 3: matters}
+    overdue = rows(data, f"SELECT about, count(*) FROM kernel_event WHERE type = 'flows.overdue' AND {OURS} GROUP BY 1")
+    assert len(overdue) == matters
+    assert {n for _, n in overdue} == {1}
+    holes = rows(data, "SELECT rule, point, min(seq), max(seq), count(*) FROM rules_alertchange WHERE seq IS NOT NULL "
+                       "GROUP BY 1, 2 HAVING count(*) != max(seq) OR min(seq) != 1")
+    assert holes == []
 
 
 READ = """
 import json, time
-from shouwang.boot import boot
-boot()
-from pathlib import Path
-from django.conf import settings
 from shouwang.engines.subjects.models import Point
 from shouwang.engines.telemetry import read
 points = dict(Point.objects.filter(code__startswith="BENCH-").values_list("id", "code"))
-found = read.series(list(points), 0, int(time.time() * 1000) + 1000, max_points=10_000_000)
-print(json.dumps([[points[s.point], int(t), round(float(v), 2)] for s in found for t, v in zip(s.t, s.v)]))
+found = read.raw(list(points), 0, int(time.time() * 1000) + 60_000)
+print(json.dumps([[points[p], t, v / 10**d] for p, t, v, d in zip(
+    found.point.tolist(), found.t.tolist(), found.v.tolist(), found.d.tolist())]))
 """
 
 
-def readings(environment) -> set[tuple[str, int, float]]:
-    told = subprocess.run([sys.executable, "-c", READ], env=environment, check=True, stdout=subprocess.PIPE)
-    rows = [tuple(r) for r in json.loads(told.stdout)]
-    assert len(rows) == len(set(rows)), "doubled readings"
-    return set(rows)
+def digest(data: Path) -> str:
+    return hashlib.sha256((data / "media" / "keep.jpg").read_bytes()).hexdigest()
+
+
+@pytest.mark.crash
+def test_a_killed_supervisor_leaves_no_orphans_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    env, port = running.environment(tmp_path), running.free_port()
+    running.django(env, "migrate", "-v0")
+    token = running.gateway(env, POINTS)
+    first = running.start(env, port)
+    crew = pids(tmp_path)
+    gateway = Gateway(token, running.mqtt_port(tmp_path))
+    gateway.start()
+    until(lambda: len(gateway.acknowledged) > POINTS * 20)
+    first.kill()
+    first.wait()
+    second = running.start(env, port)  # at once, with the first one's processes still on their way out
+    try:
+        assert not any(alive(pid) for pid in crew.values())
+        assert running.mqtt_port(tmp_path) == int(env["SHOUWANG_MQTT_PORT"])
+        before = len(gateway.acknowledged)
+        until(lambda: len(gateway.acknowledged) > before + POINTS * 20)
+        gateway.finish()
+        expected = gateway.episodes()
+        until(lambda: Counter(code for code, in rows(tmp_path, f"SELECT p.code {ALERTS}")) == expected)
+        assert set(map(tuple, running.python(env, READ))) == set(gateway.acknowledged)
+        refused = running.attempt(env, "up", "--demo", "", "--port", str(running.free_port()))
+        assert refused.returncode == 1
+        assert "已有一个 shouwang up 在运行" in refused.stderr
+    finally:
+        second.terminate()
+        assert second.wait(30) == 0
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -23,8 +23,21 @@ from . import firms, names, people, places, plants, tokens
 from .firms import Firm
 from .plants import Part, Sensor
 
-SHOWN = ("shi", "xian", "zhen", "wangge", "qiye", "zhiban_qiye", "zhifa", "lingdao", "yunwei", "zhidu", "shizhiban", "xianzhiban",
-         "zhenzhiban")  # the accounts `shouwang up` prints
+SHOWN = (
+    "shi",
+    "xian",
+    "zhen",
+    "wangge",
+    "qiye",
+    "zhiban_qiye",
+    "zhifa",
+    "lingdao",
+    "yunwei",
+    "zhidu",
+    "shizhiban",
+    "xianzhiban",
+    "zhenzhiban",
+)  # the accounts `shouwang up` prints
 GASES = ("h2s", "nh3", "cl2", "co")
 
 
@@ -85,10 +98,29 @@ def _towns(counties: list[places.County]) -> None:
 
 
 def _enterprises(planned: list[Firm]) -> list[Subject]:
-    made = Subject.objects.bulk_create([Subject(
-        kind="enterprise", code=f.code, name=f.name, region=f.grid.code, line=f.line, lon=f.lon, lat=f.lat, sample=True,
-        facts={"address": f"{f.county.name}样例园区{f.number}号", "legal_person": "样例", "safety_phone": f"1000000{f.number:04d}",
-               "staff": f.staff, "exposed_persons_500m": f.persons}) for f in planned], batch_size=500)
+    made = Subject.objects.bulk_create(
+        [
+            Subject(
+                kind="enterprise",
+                code=f.code,
+                name=f.name,
+                region=f.grid.code,
+                line=f.line,
+                lon=f.lon,
+                lat=f.lat,
+                sample=True,
+                facts={
+                    "address": f"{f.county.name}样例园区{f.number}号",
+                    "legal_person": "样例",
+                    "safety_phone": f"1000000{f.number:04d}",
+                    "staff": f.staff,
+                    "exposed_persons_500m": f.persons,
+                },
+            )
+            for f in planned
+        ],
+        batch_size=500,
+    )
     Subject.objects.filter(pk__in=[s.pk for s in made]).update(top_id=F("pk"))
     for s in made:
         s.top_id = s.pk
@@ -99,8 +131,13 @@ def _gas_limits(city: str) -> plants.Limits:
     """Level 1 and level 2 of the gas detectors, from the scene's dated params."""
     on, place = clock.today(), params.of_region(city)
     toxic = params.value("hazchem.toxic", on, place)
-    return {"combustible": (_number("hazchem.combustible_level1", on, place), _number("hazchem.combustible_level2", on, place)),
-            **{g: (float(toxic[g]["level1"]), float(toxic[g]["level2"])) for g in GASES}}
+    return {
+        "combustible": (
+            _number("hazchem.combustible_level1", on, place),
+            _number("hazchem.combustible_level2", on, place),
+        ),
+        **{g: (float(toxic[g]["level1"]), float(toxic[g]["level2"])) for g in GASES},
+    }
 
 
 def _number(path: str, on: date, place: str) -> float:
@@ -123,9 +160,19 @@ def _plant(planned: list[Firm], tops: list[Subject], limits: plants.Limits, rng:
 
 
 def _part(firm: Firm, top: Subject, part: Part, under: Subject | None, rng: random.Random) -> Subject:
-    return Subject(kind=part.kind, code=f"{firm.prefix}-{part.tag}", name=part.name, parent=under or top, top=top,
-                   region=top.region, line=top.line, facts=part.facts, sample=True,
-                   lon=round(firm.lon + rng.uniform(-0.002, 0.002), 5), lat=round(firm.lat + rng.uniform(-0.0015, 0.0015), 5))
+    return Subject(
+        kind=part.kind,
+        code=f"{firm.prefix}-{part.tag}",
+        name=part.name,
+        parent=under or top,
+        top=top,
+        region=top.region,
+        line=top.line,
+        facts=part.facts,
+        sample=True,
+        lon=round(firm.lon + rng.uniform(-0.002, 0.002), 5),
+        lat=round(firm.lat + rng.uniform(-0.0015, 0.0015), 5),
+    )
 
 
 def _ledger(planned: list[Firm], tops: list[Subject], rng: random.Random) -> int:
@@ -164,19 +211,39 @@ def _point(firm: Firm, subject: Subject, s: Sensor) -> Point:
     quantity = content.get("quantities", s.quantity)
     place = f"-{s.place}" if s.place else ""
     ll, low, high, hh = s.limits
-    return Point(subject=subject, code=f"{subject.code}-{s.tag}{place}", name=f"{subject.name} {s.title}",
-                 quantity=s.quantity, unit=quantity.unit, digits=quantity.digits, range_low=s.span[0], range_high=s.span[1],
-                 ll=ll, l=low, h=high, hh=hh, deadband=round((s.span[1] - s.span[0]) / 100, 4), on_delay_s=3, off_delay_s=10,
-                 facts={"place": s.place} if s.place else {}, owner=f"{firm.name[:20]}仪表班", sample=True)
+    return Point(
+        subject=subject,
+        code=f"{subject.code}-{s.tag}{place}",
+        name=f"{subject.name} {s.title}",
+        quantity=s.quantity,
+        unit=quantity.unit,
+        digits=quantity.digits,
+        range_low=s.span[0],
+        range_high=s.span[1],
+        ll=ll,
+        l=low,
+        h=high,
+        hh=hh,
+        deadband=round((s.span[1] - s.span[0]) / 100, 4),
+        on_delay_s=3,
+        off_delay_s=10,
+        facts={"place": s.place} if s.place else {},
+        owner=f"{firm.name[:20]}仪表班",
+        sample=True,
+    )
 
 
 def _accounts_file() -> Path:
     return Path(settings.DATA) / "demo_accounts.json"
 
 
-def _people(home: Region, counties: list[places.County], planned: list[Firm], tops: list[Subject], rng: random.Random) -> None:
+def _people(
+    home: Region, counties: list[places.County], planned: list[Firm], tops: list[Subject], rng: random.Random
+) -> None:
     first = planned[0]
-    employers = [people.Employer(f.number, t.pk, f.name, t.region, f.points > 0) for f, t in zip(planned, tops, strict=True)]
+    employers = [
+        people.Employer(f.number, t.pk, f.name, t.region, f.points > 0) for f, t in zip(planned, tops, strict=True)
+    ]
     crew = people.staff(home.code, home.name, counties, employers,
                         (employers[0], first.county, first.county.town_of(first.grid), first.grid), rng)
     kept = _kept()
@@ -185,8 +252,15 @@ def _people(home: Region, counties: list[places.County], planned: list[Firm], to
     hired = people.hire(crew, password, suffix)
     people.roster(crew, hired)
     rows = kept.get("accounts", []) + [
-        {"username": hired[s.username].username, "name": s.name, "role": s.role, "region": s.region, "subject": s.subject}
-        for s in crew.seats]
+        {
+            "username": hired[s.username].username,
+            "name": s.name,
+            "role": s.role,
+            "region": s.region,
+            "subject": s.subject,
+        }
+        for s in crew.seats
+    ]
     shown = [{"username": r["username"], "role": content.get("roles", r["role"]).title, "password": password}
              for r in rows if r["username"].removesuffix(suffix) in SHOWN]
     _keep({"password": password, "shown": shown, "accounts": rows})

@@ -157,7 +157,9 @@ def _tick(diary: Diary, pk: int, revision: int) -> None:
     if diary.revision.get(pk) != revision:
         return
     climb.tick()
-    for notice in Notice.objects.filter(about=f"matter:{pk}", must_read_back=True, read_back_at=None, created_at=clock.now()):
+    for notice in Notice.objects.filter(
+        about=f"matter:{pk}", must_read_back=True, read_back_at=None, created_at=clock.now()
+    ):
         _called(diary, notice)
     fresh = _matter(pk)
     if fresh and fresh.climb_at and fresh.climb_at > clock.now():
@@ -177,13 +179,19 @@ def _called(diary: Diary, notice: Notice) -> None:
 
 def _silence(diary: Diary, notice: Notice) -> None:
     send.tick()
-    for called in Notice.objects.filter(about=notice.about, must_read_back=True, read_back_at=None, created_at=clock.now()):
+    for called in Notice.objects.filter(
+        about=notice.about, must_read_back=True, read_back_at=None, created_at=clock.now()
+    ):
         _called(diary, called)
 
 
 def _read_back(pk: int) -> None:
     notice = Notice.objects.select_related("post").get(pk=pk)
-    shift = Shift.objects.filter(post=notice.post, starts__lte=clock.now(), ends__gt=clock.now()).select_related("account").first()
+    shift = (
+        Shift.objects.filter(post=notice.post, starts__lte=clock.now(), ends__gt=clock.now())
+        .select_related("account")
+        .first()
+    )
     if shift is not None:
         send.read_back(notice, shift.account, f"收到,{notice.text[:40]},已联系企业", notice.level)
 

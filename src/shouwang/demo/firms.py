@@ -8,8 +8,24 @@ from shouwang.engines.subjects import credit_code
 from . import names, places
 from .places import County, Grid
 
-MIX = {"mine": 12, "tank_farm": 55, "chlor_alkali": 10, "fine_chem": 95, "gas_station": 60, "cold_store": 30, "other": 38}
-WEIGHT = {"mine": 62, "tank_farm": 95, "chlor_alkali": 130, "fine_chem": 88, "gas_station": 14, "cold_store": 24, "other": 0}
+MIX = {
+    "mine": 12,
+    "tank_farm": 55,
+    "chlor_alkali": 10,
+    "fine_chem": 95,
+    "gas_station": 60,
+    "cold_store": 30,
+    "other": 38,
+}
+WEIGHT = {
+    "mine": 62,
+    "tank_farm": 95,
+    "chlor_alkali": 130,
+    "fine_chem": 88,
+    "gas_station": 14,
+    "cold_store": 24,
+    "other": 0,
+}
 LINES = {"mine": "coal", "other": "industry_trade"}
 LEAST = 6  # points of the smallest measured enterprise
 ORGANISATION = (3, 7, 9, 10, 5, 8, 4, 2)  # GB 11714 weights
@@ -43,10 +59,12 @@ class Firm:
 
 
 def plan(counties: list[County], enterprises: int, points: int, rng: random.Random) -> list[Firm]:
-    """The firms of a city, tank farm first (the demo's red warning comes there), with exactly `points` points in all."""
+    """The firms of a city, tank farm first (its red warning is the demo's), with exactly `points` points in all."""
     trades = _trades(enterprises, rng)
     shares = _shares(trades, points, rng)
-    return [_firm(n, trade, share, counties, rng) for n, (trade, share) in enumerate(zip(trades, shares, strict=True), 1)]
+    return [
+        _firm(n, trade, share, counties, rng) for n, (trade, share) in enumerate(zip(trades, shares, strict=True), 1)
+    ]
 
 
 def _trades(enterprises: int, rng: random.Random) -> list[str]:
@@ -86,7 +104,7 @@ def _firm(number: int, trade: str, points: int, counties: list[County], rng: ran
 
 
 def code_of(county: str, number: int) -> str:
-    """A credit code that passes GB 32100 but was never issued: its organisation check digit (GB 11714) is wrong on purpose."""
+    """A code that passes GB 32100 but was never issued: its GB 11714 check digit is wrong on purpose."""
     body = f"MA9{number:05d}"
     total = sum(credit_digit(c) * w for c, w in zip(body, ORGANISATION, strict=True))
     right = (11 - total % 11) % 11

@@ -5,7 +5,9 @@ import contextlib
 import struct
 
 KEEP_ALIVE_S = 60
-MOST_WAITING = 60  # unacknowledged messages kept for the next connection; older ones are dropped, as a small gateway would
+MOST_WAITING = (
+    60  # unacknowledged messages kept for the next connection; older ones are dropped, as a small gateway would
+)  # unacknowledged messages kept for the next connection; older ones are dropped, as a small gateway would
 TOPIC = b"v1/gateway/telemetry"
 CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, DISCONNECT = 0x10, 0x20, 0x32, 0x40, b"\xc0\x00", b"\xe0\x00"
 
@@ -60,7 +62,7 @@ class Gateway:
         return packet(head, struct.pack(">H", len(TOPIC)) + TOPIC + struct.pack(">H", number) + payload)
 
     async def serve(self, host: str, port: int) -> None:
-        """One connection until it ends: CONNECT, resend what waits, then take acknowledgements. OSError or Refused ends it."""
+        """One connection: CONNECT, resend what waits, then take acknowledgements, until OSError or Refused."""
         reader, writer = await asyncio.open_connection(host, port)
         try:
             head = text("MQTT") + bytes([4, 0x82]) + struct.pack(">H", KEEP_ALIVE_S)

@@ -1,6 +1,7 @@
 """The demo's points as the simulator and the generated past need them: arrays, and which gateway carries which."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,16 @@ from numpy.typing import NDArray
 from shouwang.engines.telemetry.models import Channel
 
 # Where readings without a limit of their own rest, as (lowest, highest) set point and the spread around it.
-REST = {"methane": (0.15, 0.45, 0.02), "co": (2.0, 7.0, 0.4), "wind_speed": (1.2, 2.6, 0.06), "temperature": (20.0, 24.0, 0.2),
-        "combustible": (0.2, 2.0, 0.3), "h2s": (0.1, 0.6, 0.08), "nh3": (0.5, 3.0, 0.3), "cl2": (0.01, 0.05, 0.006)}
+REST = {
+    "methane": (0.15, 0.45, 0.02),
+    "co": (2.0, 7.0, 0.4),
+    "wind_speed": (1.2, 2.6, 0.06),
+    "temperature": (20.0, 24.0, 0.2),
+    "combustible": (0.2, 2.0, 0.3),
+    "h2s": (0.1, 0.6, 0.08),
+    "nh3": (0.5, 3.0, 0.3),
+    "cl2": (0.01, 0.05, 0.006),
+}
 LOW_METHANE = ("T3", "T4", "E1", "D3")  # places with an alarm value of 0.5 %CH4
 
 
@@ -37,28 +46,45 @@ class Instruments:
     def take(self, rows: NDArray[np.int64]) -> "Instruments":
         """Only these rows, in this order, as if one gateway carried them."""
         n = rows.tolist()
-        return Instruments(self.id[rows], [self.quantity[i] for i in n], [self.device[i] for i in n], [self.key[i] for i in n],
-                           self.firm[rows], self.digits[rows], self.low[rows], self.high[rows], self.rest[rows], self.spread[rows],
-                           self.limits[rows], [self.place[i] for i in n], [("", 0, len(n))])
+        return Instruments(
+            self.id[rows],
+            [self.quantity[i] for i in n],
+            [self.device[i] for i in n],
+            [self.key[i] for i in n],
+            self.firm[rows],
+            self.digits[rows],
+            self.low[rows],
+            self.high[rows],
+            self.rest[rows],
+            self.spread[rows],
+            self.limits[rows],
+            [self.place[i] for i in n],
+            [("", 0, len(n))],
+        )
+
+
+LIMITS = ("point__ll", "point__l", "point__h", "point__hh")
+COLUMNS = ("source__name", "device", "key", "point_id", "point__subject__top_id", "point__quantity", "point__digits",
+           "point__range_low", "point__range_high", "point__facts", *LIMITS)
 
 
 def load(region: str = "") -> Instruments:
     """All sample points with an address in a region (everywhere), by gateway, device and key."""
-    rows = list(Channel.objects.filter(point__sample=True, source__sample=True, source__enabled=True, point__enabled=True,
-                                       point__subject__region__startswith=region)
-                .order_by("source__name", "device", "key")
-                .values_list("source__name", "device", "key", "point_id", "point__quantity", "point__digits", "point__range_low",
-                             "point__range_high", "point__ll", "point__l", "point__h", "point__hh", "point__facts",
-                             "point__subject__top_id"))
-    limits = np.array([[np.nan if v is None else float(v) for v in r[8:12]] for r in rows], float).reshape(-1, 4)
-    places = [str(r[12].get("place", "")) for r in rows]
-    rest, spread = _rests([r[4] for r in rows], places, limits, np.array([float(r[6] or 0) for r in rows]),
-                          np.array([r[3] for r in rows], np.int64))
-    return Instruments(
-        np.array([r[3] for r in rows], np.int64), [r[4] for r in rows], [r[1] for r in rows], [r[2] for r in rows],
-        np.array([r[13] for r in rows], np.int64), np.array([r[5] for r in rows], np.int64),
-        np.array([float(r[6] or 0) for r in rows]), np.array([float(r[7] or 100) for r in rows]), rest, spread, limits, places,
-        _gateways([r[0] for r in rows]))
+    found = Channel.objects.filter(point__sample=True, source__sample=True, source__enabled=True, point__enabled=True,
+                                   point__subject__region__startswith=region)
+    rows = list(found.order_by("source__name", "device", "key").values_list(*COLUMNS))
+    names, devices, keys, ids, firms, quantities, digits, low, high, facts, *limits = _columns(rows)
+    bounds = np.array([[np.nan if v is None else float(v) for v in c] for c in limits], float).T.reshape(-1, 4)
+    places = [str(f.get("place", "")) for f in facts]
+    point = np.array(ids, np.int64)
+    floor = np.array([float(v or 0) for v in low])
+    rest, spread = _rests(quantities, places, bounds, floor, point)
+    return Instruments(point, quantities, devices, keys, np.array(firms, np.int64), np.array(digits, np.int64), floor,
+                       np.array([float(v or 100) for v in high]), rest, spread, bounds, places, _gateways(names))
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(c) for c in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS]
 
 
 def _gateways(names: list[str]) -> list[tuple[str, int, int]]:

@@ -15,5 +15,5 @@ def fill(city_code: str, warnings: int = 300, seed: int = 1) -> dict[str, Any]:
     now = clock.now()
     told = past.generate(instruments.load(region), int(now.timestamp() * 1000), warnings=warnings, seed=seed)
     gc.collect()
-    gc.freeze()  # thousands of small transactions follow: what lives already need not be walked again (a sixth of the time)
+    gc.freeze()  # what lives already need not be walked again in thousands of small transactions
     return {"readings": told.readings, **diary.tally(diary.live(told.transitions, now, region, seed))}

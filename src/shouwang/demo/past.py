@@ -31,8 +31,17 @@ class Told:
     transitions: list[Transition]
 
 
-def generate(what: Instruments, now_ms: int, *, days: int = 30, watched: int = 200, warnings: int = 400, hours: int = 24,
-             seed: int = 1, data: Path | None = None) -> Told:
+def generate(
+    what: Instruments,
+    now_ms: int,
+    *,
+    days: int = 30,
+    watched: int = 200,
+    warnings: int = 400,
+    hours: int = 24,
+    seed: int = 1,
+    data: Path | None = None,
+) -> Told:
     """Write the past of the demo's points to the history and judge the watched ones with the rule kernel itself."""
     rng = np.random.default_rng(seed)
     rows = choose(what, watched, rng)
@@ -49,12 +58,18 @@ def generate(what: Instruments, now_ms: int, *, days: int = 30, watched: int = 2
 
 def choose(what: Instruments, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Rows of the points that get a month: process values, gases and methane in the proportion of warnings."""
-    kinds = np.array(["gas" if q in GASES else "methane" if q == "methane" else "process" if np.isfinite(h) else "" for q, h
-                      in zip(what.quantity, what.limits[:, 3], strict=True)])
+    kinds = np.array(
+        [
+            "gas" if q in GASES else "methane" if q == "methane" else "process" if np.isfinite(h) else ""
+            for q, h in zip(what.quantity, what.limits[:, 3], strict=True)
+        ]
+    )
     picked = []
     for kind, share in (("process", 0.62), ("gas", 0.28), ("methane", 0.10)):
         pool = np.flatnonzero(kinds == kind)
-        picked.append(rng.choice(pool, min(len(pool), max(1, round(most * share))), replace=False) if len(pool) else pool)
+        picked.append(
+            rng.choice(pool, min(len(pool), max(1, round(most * share))), replace=False) if len(pool) else pool
+        )
     return np.sort(np.concatenate(picked)).astype(np.int64)
 
 
@@ -71,7 +86,9 @@ def excursions(what: Instruments, grid: NDArray[np.int64], wanted: int, seed: in
     return found
 
 
-def series(what: Instruments, grid: NDArray[np.int64], disturbed: list[Excursion], rng: np.random.Generator) -> NDArray[np.int64]:
+def series(
+    what: Instruments, grid: NDArray[np.int64], disturbed: list[Excursion], rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Readings of every point at every moment of the grid, shape (moments, points), in units of their resolution."""
     keep = float(np.exp(-STEP_S / MEMORY_S))
     noise = rng.standard_normal(len(what)) * what.spread
@@ -106,7 +123,12 @@ def judge(what: Instruments, grid: NDArray[np.int64], values: NDArray[np.int64])
     kernel.adopt(current, plan.root() / str(version))
     for first in range(0, len(grid), PAGE):
         t, v = grid[first:first + PAGE] * 1000, values[first:first + PAGE, known].astype(np.int32)
-        batch = Batch(np.tile(index, len(t)), np.repeat(t, len(index)), v.ravel(), np.full(v.size, quality.GOOD, np.uint8),
-                      np.tile(source, len(t)))
+        batch = Batch(
+            np.tile(index, len(t)),
+            np.repeat(t, len(index)),
+            v.ravel(),
+            np.full(v.size, quality.GOOD, np.uint8),
+            np.tile(source, len(t)),
+        )
         found += kernel.evaluate(batch, int(t[-1]) + 800)
     return sorted(found, key=lambda x: x.at)

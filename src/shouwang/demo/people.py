@@ -59,8 +59,14 @@ class Employer:
     manned: bool  # has points, so has operators on duty
 
 
-def staff(city: str, title: str, counties: list[County], employers: list[Employer], first: tuple[Employer, County, Town, Grid],
-          rng: random.Random) -> Staff:
+def staff(
+    city: str,
+    title: str,
+    counties: list[County],
+    employers: list[Employer],
+    first: tuple[Employer, County, Town, Grid],
+    rng: random.Random,
+) -> Staff:
     """Who is needed: the city's people, each county's and town's desks, each enterprise's manager and operators."""
     firm, county, town, grid = first
     out = Staff()
@@ -96,7 +102,9 @@ def _desk(out: Staff, name: str, role: str, region: str, named: str, rng: random
 
 
 def _enterprise(out: Staff, e: Employer, first: bool, rng: random.Random) -> None:
-    out.seats.append(Seat("qiye" if first else f"qy{e.number:03d}", names.person(rng), "safety_manager", e.region, e.id))
+    out.seats.append(
+        Seat("qiye" if first else f"qy{e.number:03d}", names.person(rng), "safety_manager", e.region, e.id)
+    )
     if not e.manned:
         return
     day, night = ("zhiban_qiye",) * 2 if first else (f"qy{e.number:03d}a", f"qy{e.number:03d}b")
@@ -112,9 +120,20 @@ def hire(staff: Staff, password: str, suffix: str) -> dict[str, Account]:
         Account(username=f"{s.username}{suffix}", name=s.name, password=hashed, sample=True) for s in staff.seats],
         batch_size=500)
     until = clock.today() + timedelta(days=365)
-    Grant.objects.bulk_create([
-        Grant(account=a, role=s.role, region=s.region, subject=s.subject, credential=s.credential,
-              valid_until=until if s.credential else None) for a, s in zip(made, staff.seats, strict=True)], batch_size=500)
+    Grant.objects.bulk_create(
+        [
+            Grant(
+                account=a,
+                role=s.role,
+                region=s.region,
+                subject=s.subject,
+                credential=s.credential,
+                valid_until=until if s.credential else None,
+            )
+            for a, s in zip(made, staff.seats, strict=True)
+        ],
+        batch_size=500,
+    )
     return {s.username: a for a, s in zip(made, staff.seats, strict=True)}
 
 

@@ -1,4 +1,4 @@
-"""Where the demo's enterprises stand: inside real county outlines, gathered in a few parks, with generic towns and grids."""
+"""Where the demo's enterprises stand: in real county outlines, in a few parks, with generic towns and grids."""
 
 import random
 from dataclasses import dataclass, field

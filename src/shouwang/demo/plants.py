@@ -60,7 +60,13 @@ TRADES: dict[str, dict[str, Any]] = {
     "gas_station": {"media": ["汽油", "汽油", "柴油"], "volume": (20, 30), "detectors": 0.34},
     "cold_store": {"media": ["液氨"], "volume": (20, 60), "detectors": 0.6},
 }
-GAS_SPANS = {"combustible": (0.0, 100.0), "h2s": (0.0, 100.0), "nh3": (0.0, 200.0), "cl2": (0.0, 10.0), "co": (0.0, 500.0)}
+GAS_SPANS = {
+    "combustible": (0.0, 100.0),
+    "h2s": (0.0, 100.0),
+    "nh3": (0.0, 200.0),
+    "cl2": (0.0, 10.0),
+    "co": (0.0, 500.0),
+}
 GAS_TITLES = {"combustible": "可燃气体", "h2s": "硫化氢", "nh3": "氨", "cl2": "氯", "co": "一氧化碳"}
 Limits = dict[str, tuple[float, float]]  # gas → level 1, level 2
 
@@ -86,7 +92,9 @@ def _storage(spec: dict[str, Any], sensors: int, persons: int, rng: random.Rando
     """Tank groups of up to six tanks, one dike and one medium family each; and the sensors that found no tank."""
     tanks: list[Part] = []
     while sensors >= 2:
-        tank = _tank(len(tanks), MEDIA[spec["media"][len(tanks) // 6 % len(spec["media"])]], spec["volume"], sensors, rng)
+        tank = _tank(
+            len(tanks), MEDIA[spec["media"][len(tanks) // 6 % len(spec["media"])]], spec["volume"], sensors, rng
+        )
         sensors -= len(tank.sensors)
         tanks.append(tank)
     parts: list[Part] = []
@@ -114,8 +122,13 @@ def _unit(tag: str, name: str, kind: str, items: list[dict[str, Any]], persons: 
     found = major_hazard.grade(items, persons)
     if not found.is_major_hazard:
         return None
-    facts = {"grade": str(found.grade), "s": round(float(found.S), 4), "r": round(float(found.R or 0), 4), "unit_kind": kind,
-             "items": items}
+    facts = {
+        "grade": str(found.grade),
+        "s": round(float(found.S), 4),
+        "r": round(float(found.R or 0), 4),
+        "unit_kind": kind,
+        "items": items,
+    }
     return Part("major_hazard", tag, f"{name}重大危险源", facts)
 
 
@@ -149,14 +162,23 @@ def _production(reactors: int, persons: int, rng: random.Random) -> list[Part]:
 
 def _detectors(homes: list[Part], spec: dict[str, Any], number: int, limits: Limits) -> list[Part]:
     """Gas detectors around the tank groups and units, after what is stored there."""
-    places = [p for p in homes if p.kind == "tank_group" or p.facts.get("unit_kind") == "production"] or [None]
+    kept: list[Part | None] = [p for p in homes if p.kind == "tank_group" or p.facts.get("unit_kind") == "production"]
+    places = kept or [None]
     made = []
     for n in range(number):
         home = places[n % len(places)]
         gas = _gas(homes, home, spec, n)
         one, two = limits[gas]
-        made.append(Part("gas_detector", f"G{n + 1:03d}", f"G{n + 1:03d} {GAS_TITLES[gas]}探测器", {"gas": GAS_TITLES[gas]}, home,
-                         [Sensor(gas, "AI", f"{GAS_TITLES[gas]}浓度", GAS_SPANS[gas], (None, None, one, two))]))
+        made.append(
+            Part(
+                "gas_detector",
+                f"G{n + 1:03d}",
+                f"G{n + 1:03d} {GAS_TITLES[gas]}探测器",
+                {"gas": GAS_TITLES[gas]},
+                home,
+                [Sensor(gas, "AI", f"{GAS_TITLES[gas]}浓度", GAS_SPANS[gas], (None, None, one, two))],
+            )
+        )
     return made
 
 
@@ -196,7 +218,9 @@ def _workings(mine: Part, face_place: str) -> Iterator[Part]:
         face, head = f"{3000 + n * 100 + 1}", f"{3000 + n * 100 + 2}"
         yield Part("working_face", f"C{face}", f"{face}采煤工作面", under=mine,
                    sensors=[_methane("T0", "上隅角"), _methane(face_place, "工作面"), warm, co])
-        yield Part("airway", f"H{face}", f"{face}工作面回风巷", under=mine, sensors=[_methane("T2", "回风巷"), co, wind])
+        yield Part(
+            "airway", f"H{face}", f"{face}工作面回风巷", under=mine, sensors=[_methane("T2", "回风巷"), co, wind]
+        )
         yield Part("airway", f"J{face}", f"{face}工作面进风巷", under=mine, sensors=[_methane("T3", "进风巷"), wind])
         yield Part("heading", f"D{head}", f"{head}掘进工作面", under=mine,
                    sensors=[_methane("D1", "掘进面"), _methane("D2", "掘进回风流"), wind, warm])

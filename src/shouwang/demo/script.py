@@ -19,7 +19,9 @@ class Script:
         self.what = what
         self.rng = np.random.default_rng(seed)
         finite = np.isfinite(what.limits)
-        self.process = np.flatnonzero(finite[:, 2] & finite[:, 3] & np.array([q not in GASES for q in what.quantity], bool))
+        self.process = np.flatnonzero(
+            finite[:, 2] & finite[:, 3] & np.array([q not in GASES for q in what.quantity], bool)
+        )
         self.levels = np.flatnonzero(finite.all(axis=1))
         self.gases = np.flatnonzero(finite[:, 3] & np.array([q in GASES for q in what.quantity], bool))
         self.methane = np.flatnonzero(np.array([q == "methane" for q in what.quantity], bool))

@@ -53,7 +53,11 @@ class Simulator:
     def show(self, start: float) -> None:
         """A red warning at the enterprise whose manager a visitor logs in as: its first tank level over HH."""
         w = self.what
-        mine = [n for n in range(len(w)) if w.firm[n] == self.shown_firm and w.quantity[n] == "level" and n not in self.motion.excursions]
+        mine = [
+            n
+            for n in range(len(w))
+            if w.firm[n] == self.shown_firm and w.quantity[n] == "level" and n not in self.motion.excursions
+        ]
         if mine:
             n = mine[0]
             over = float(w.limits[n, 3] + 0.4 * (w.high[n] - w.limits[n, 3]))

@@ -1,6 +1,7 @@
 """Emit an event; the links that scenes declare decide what follows. Engines never call each other.
 
-`now` links run in the same transaction. `soon` links become errands, claimed by conditional update.
+`now` links run in the same transaction; one that fails is undone alone and becomes an errand, so that the event
+stands. `soon` links are errands from the start, claimed by conditional update.
 Every event remembers its cause, so the question "why?" is answered by walking `chain`.
 """
 
@@ -112,7 +113,14 @@ def _follow(link: Link, event: Event) -> None:
         raise ContentError(f"联动 {link.key} 绕成了圈(超过 {MAX_DEPTH} 步),请检查 links.yaml")
     token = _depth.set(depth + 1)
     try:
-        _actions[link.do](event=event, link=link, **link.with_)
+        with transaction.atomic():
+            _actions[link.do](event=event, link=link, **link.with_)
+    except ContentError:
+        raise  # a wrong declaration is not mended by trying again
+    except Exception as wrong:  # what one link cannot do must not take the event, an alarm say, with it
+        log.exception("联动 %s 执行失败,改为稍后重试", link.key)
+        Errand.objects.get_or_create(event=event, link=link.key, defaults={
+            "due_at": clock.now(), "error": f"{type(wrong).__name__}: {wrong}"})
     finally:
         _depth.reset(token)
 

@@ -1,6 +1,5 @@
 """A small demo city, seeded once for the tests that only look at it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,6 @@ def data(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def small(db: None, data: Path) -> Iterator[city.Seeded]:
+def small(db: None, data: Path) -> city.Seeded:
     """济宁 with 20 enterprises and 300 points."""
-    yield city.seed("370800", enterprises=20, points=300)
+    return city.seed("370800", enterprises=20, points=300)

@@ -41,7 +41,9 @@ def test_enterprises_lie_inside_their_county_with_codes_never_issued(small: Seed
         assert "（样例" in firm.name
         assert credit_code.valid(firm.code)
         body = firm.code[8:17]
-        right = (11 - sum(firms.credit_digit(c) * w for c, w in zip(body[:8], firms.ORGANISATION, strict=True)) % 11) % 11
+        right = (
+            11 - sum(firms.credit_digit(c) * w for c, w in zip(body[:8], firms.ORGANISATION, strict=True)) % 11
+        ) % 11
         assert body[8] != (str(right) if right < 10 else "X")
 
 
@@ -88,7 +90,11 @@ def test_again_changes_nothing(small: Seeded) -> None:
 @pytest.mark.django_db
 def test_the_same_seed_gives_the_same_city(data: Path) -> None:
     def look() -> list[tuple[object, ...]]:
-        return list(Point.objects.order_by("code").values_list("code", "h", "subject__name", "subject__top__name", "subject__lon"))
+        return list(
+            Point.objects.order_by("code").values_list(
+                "code", "h", "subject__name", "subject__top__name", "subject__lon"
+            )
+        )
 
     city.seed("370800", enterprises=20, points=300)
     first = look()
@@ -128,7 +134,11 @@ def test_every_desk_is_manned_now(small: Seeded) -> None:
     counties = Region.objects.filter(tier="county", code__startswith="3708")
     wanted = [("city_duty", "3708", None), *(("county_duty", c.code, None) for c in counties if shapes.outline(c.code))]
     wanted += [("town_duty", t.code, None) for t in Region.objects.filter(tier="town")]
-    wanted += [("operator", s.enterprise.region, s.enterprise_id) for s in Source.objects.select_related("enterprise") if s.enterprise]
+    wanted += [
+        ("operator", s.enterprise.region, s.enterprise_id)
+        for s in Source.objects.select_related("enterprise")
+        if s.enterprise
+    ]
     for role, region, top in wanted:
         post = roster.post_for(role, region, top)
         assert post is not None, (role, region)

@@ -1,4 +1,4 @@
-"""The generated past: what the curves show, the rules found; what the rules found, people answered, in order of time."""
+"""The generated past: what the curves show the rules found, and what they found people answered, in order."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -53,7 +53,9 @@ def test_people_answer_in_order_of_time_and_most_is_closed(told: past.Told) -> N
     assert not Alert.objects.filter(active=True).exists()
     assert Matter.objects.exclude(closed_at=None).count() >= raised * 0.6
     assert lived.refused == []
-    moments = list(Event.objects.filter(type__regex="^(rules|flows|notify)").order_by("id").values_list("at", flat=True))
+    moments = list(
+        Event.objects.filter(type__regex="^(rules|flows|notify)").order_by("id").values_list("at", flat=True)
+    )
     assert moments == sorted(moments)
     assert moments[-1] < now
     for matter in Matter.objects.exclude(closed_at=None):

@@ -34,7 +34,14 @@ def what(small: Seeded) -> Instruments:
 
 def sim(what: Instruments, data: Path, rate: float = 1.0) -> Simulator:
     key = tokens.secret(data)
-    return Simulator(what, {n: tokens.token_of(key, n) for n, _, _ in what.gateways}, data, shown_firm=int(what.firm[0]), rate=rate, seed=7)
+    return Simulator(
+        what,
+        {n: tokens.token_of(key, n) for n, _, _ in what.gateways},
+        data,
+        shown_firm=int(what.firm[0]),
+        rate=rate,
+        seed=7,
+    )
 
 
 def test_calm_values_stay_within_every_limit_for_a_day(what: Instruments) -> None:
@@ -67,7 +74,9 @@ def test_the_script_aims_between_the_right_limits(what: Instruments, level: str,
         if what.quantity[e.point] == "methane":
             assert e.target >= 0.5
             continue
-        reached = 3 if e.target >= hh else 2 if e.target >= high else 0 if e.target <= ll else 1 if e.target <= low else None
+        reached = (
+            3 if e.target >= hh else 2 if e.target >= high else 0 if e.target <= ll else 1 if e.target <= low else None
+        )
         assert reached in tiers
         assert what.low[e.point] <= e.target <= what.high[e.point] * 1.2
     assert script.draw("minor", T0, set(range(len(what)))) is None

@@ -25,7 +25,7 @@ from . import plan
 from .models import Alert, AlertChange, Intake
 
 log = logging.getLogger(__name__)
-BATCH = 500
+BATCH = 64  # about a second of writing on SQLite with all links; others wait no longer
 EPOCH = 1 << 40
 EVENT_OF = {"raised": "rules.alert_raised", "upgraded": "rules.alert_upgraded",
             "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired"}

@@ -266,8 +266,8 @@ def import_commit(request: HttpRequest, kind: str, file: File[UploadedFile], dig
 @access.allowed("subjects.see")
 def grade(request: HttpRequest, given: GradingIn) -> dict[str, Any]:
     """GB 18218-2018 grading of one unit."""
-    shown = major_hazard.grade(given.items, given.exposed_persons_500m).shown()
-    return major_hazard.as_floats(shown)
+    shown: dict[str, Any] = major_hazard.as_floats(major_hazard.grade(given.items, given.exposed_persons_500m).shown())
+    return shown
 
 
 def _sheet(content: bytes, name: str, format: str) -> HttpResponse:

@@ -44,7 +44,7 @@ def decimal(value: str, column: str, *, places: int = 4, most: int = 10) -> Deci
 def _rounded(number: Decimal, value: str, column: str, places: int) -> Decimal:
     """Binary noise of spreadsheets (0.30000000000000004) is taken off; real extra decimals are refused."""
     kept = round(number, places)
-    if abs(kept - number) > Decimal("1e-9") * max(abs(number), 1):
+    if abs(kept - number) > Decimal("1e-9") * max(abs(number), Decimal(1)):
         raise Wrong(column, f"{value[:30]} 小数超过 {places} 位", f"请四舍五入到 {places} 位")
     return kept
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from shouwang.kernel import access, content, events, fields
+from shouwang.kernel import access, events, fields
 from shouwang.kernel.errors import BadInput
 from shouwang.kernel.models import Account
 
@@ -16,6 +16,7 @@ from .import_subjects import follow, kind_of, lines
 from .models import Point, Region, Subject
 from .regions import normalise
 from .sheets import BROKEN
+from .spec import Kind
 
 events.declares(
     subjects__created="登记一个监管对象",
@@ -29,15 +30,13 @@ EDITABLE = ("name", "region", "line", "lon", "lat", "facts")
 
 @transaction.atomic
 def create(account: Account, *, kind: str, code: str, name: str, parent: Subject | None = None, region: str = "",
-           line: str = "", facts: dict[str, Any] | None = None, lon: float | None = None, lat: float | None = None) -> Subject:
+           line: str = "", facts: dict[str, Any] | None = None, lon: float | None = None,
+           lat: float | None = None) -> Subject:
     """Enter a subject; BadInput names the field, NotAllowed when it would lie outside the account's reach."""
     spec = kind_of(kind)
-    if bool(spec.under) != (parent is not None) or (parent is not None and parent.kind not in spec.under):
-        raise BadInput(f"“{spec.title}”须登记在{'、'.join(content.get('kinds', kind_of(k).key).title for k in spec.under) or '最上层'}")
-    code = credit_code.clean(code) if spec.code == "credit" else _text(code, "编码", 64)
-    if Subject.objects.filter(kind=spec.id, code=code).exists():
-        raise BadInput(f"已有编码为 {code} 的{spec.title}")
-    made = Subject(kind=spec.id, code=code, name=_text(name, "名称", 120), parent=parent, facts=fields.clean(spec.facts, facts or {}))
+    _fits(spec, parent)
+    made = Subject(kind=spec.id, code=_free_code(spec, code), name=_text(name, "名称", 120), parent=parent,
+                   facts=fields.clean(spec.facts, facts or {}))
     made.top = (parent.top or parent) if parent else None
     made.region = _region(region) if region or parent is None else parent.region
     made.line = parent.line if parent else _line(line)
@@ -48,8 +47,21 @@ def create(account: Account, *, kind: str, code: str, name: str, parent: Subject
         made.top = made
         made.save(update_fields=["top"])
     events.emit("subjects.created", subject=made.pk, actor=account.username, about=f"subject:{made.pk}", kind=spec.id,
-                code=code, name=made.name, region=made.region, line=made.line)
+                code=made.code, name=made.name, region=made.region, line=made.line)
     return made
+
+
+def _fits(spec: Kind, parent: Subject | None) -> None:
+    if (parent is None) != (not spec.under) or (parent is not None and parent.kind not in spec.under):
+        wanted = "、".join(kind_of(k).title for k in spec.under) or "最上层"
+        raise BadInput(f"“{spec.title}”须登记在{wanted}")
+
+
+def _free_code(spec: Kind, code: str) -> str:
+    code = credit_code.clean(code) if spec.code == "credit" else _text(code, "编码", 64)
+    if Subject.objects.filter(kind=spec.id, code=code).exists():
+        raise BadInput(f"已有编码为 {code} 的{spec.title}")
+    return code
 
 
 @transaction.atomic
@@ -97,17 +109,24 @@ def set_status(account: Account, subject: Subject, status: str, reason: str) -> 
     why = _text(reason, "理由", 200)
     was = subject.status
     if Subject.objects.filter(pk=subject.pk).exclude(status=status).update(status=status):
-        events.emit("subjects.status_changed", subject=subject.pk, actor=account.username, about=f"subject:{subject.pk}",
-                    was=was, now=status, reason=why)
+        events.emit(
+            "subjects.status_changed",
+            subject=subject.pk,
+            actor=account.username,
+            about=f"subject:{subject.pk}",
+            was=was,
+            now=status,
+            reason=why,
+        )
     subject.refresh_from_db()
     return subject
 
 
 @transaction.atomic
 def change_limits(point: Point, account: Account, new: dict[str, Any], reason: str) -> Point:
-    """Set LL, L, H, HH or the deadband of a point (None takes a limit away), with a reason; the event keeps was and now.
+    """Set LL, L, H, HH or the deadband of a point (None takes a limit away), with a reason.
 
-    Values are in the point's own unit. The plan follows because the point's `changed_at` moves.
+    Values are in the point's own unit; the event keeps was and now. The plan follows the point's `changed_at`.
     """
     subject = point.subject
     access.require(account, EDIT, region=subject.region, top=subject.top_id, line=subject.line)

@@ -35,7 +35,9 @@ def _doubles() -> list[str]:
     out = []
     for k in content.every("kinds"):
         if k.id in seen:
-            out.append(f"{_where('kinds', k)}: 种类 {k.id} 已在“{_where('kinds', seen[k.id])}”声明;请直接引用或换一个 id")
+            out.append(
+                f"{_where('kinds', k)}: 种类 {k.id} 已在“{_where('kinds', seen[k.id])}”声明;请直接引用或换一个 id"
+            )
         seen.setdefault(k.id, k)
     return out
 

@@ -12,7 +12,9 @@ def check_character(body: str) -> str:
         raise BadInput(f"统一社会信用代码应有 18 位(本体 17 位),现在本体 {len(body)} 位")
     foreign = sorted(set(body) - set(ALPHABET))
     if foreign:
-        raise BadInput(f"统一社会信用代码不能有字符 {'、'.join(foreign)}(国标不用 I、O、S、V、Z,请核对是否把 0 写成了 O)")
+        raise BadInput(
+            f"统一社会信用代码不能有字符 {'、'.join(foreign)}(国标不用 I、O、S、V、Z,请核对是否把 0 写成了 O)"
+        )
     total = sum(ALPHABET.index(c) * w for c, w in zip(body, WEIGHTS, strict=True))
     return ALPHABET[(31 - total % 31) % 31]
 

@@ -28,10 +28,17 @@ def _subjects(kind: Kind, rows: "QuerySet[Subject]", ids: list[str]) -> Iterator
     lines, titles = import_subjects.lines(), {k.id: k.title for k in content.every("kinds")}
     for s in rows.filter(kind=kind.id).select_related("parent").order_by("region", "code").iterator(CHUNK):
         cell: dict[str, Any] = {
-            "code": s.code, "name": s.name, "region": s.region, "line": lines.get(s.line, s.line), "lon": s.lon, "lat": s.lat,
-            "status": cells.STATUSES.get(s.status, s.status), "parent": s.parent.code if s.parent else "",
+            "code": s.code,
+            "name": s.name,
+            "region": s.region,
+            "line": lines.get(s.line, s.line),
+            "lon": s.lon,
+            "lat": s.lat,
+            "status": cells.STATUSES.get(s.status, s.status),
+            "parent": s.parent.code if s.parent else "",
             "parent_kind": titles.get(s.parent.kind, "") if s.parent else "",
-            **{f"facts.{f.id}": cells.fact_shown(f, s.facts.get(f.id)) for f in kind.facts}}
+            **{f"facts.{f.id}": cells.fact_shown(f, s.facts.get(f.id)) for f in kind.facts},
+        }
         yield [cell.get(i) for i in ids]
 
 
@@ -41,10 +48,22 @@ def _points(rows: "QuerySet[Point]", ids: list[str]) -> Iterator[list[Any]]:
     for chunk in _chunks(rows.select_related("subject").order_by("code").iterator(CHUNK)):
         extra = [e.shown([p.pk for p in chunk]) for e in import_points.extensions()]
         for p in chunk:
-            cell = {"code": p.code, "name": p.name, "subject_kind": titles.get(p.subject.kind, ""), "subject": p.subject.code,
-                    "quantity": quantities.get(p.quantity, p.quantity), "unit": p.unit, "digits": p.digits,
-                    "facts": cells.pairs_shown(p.facts), "owner": p.owner, "enabled": p.enabled,
-                    **{n: getattr(p, n) for n in (*NAMES, "range_low", "range_high", "deadband", "on_delay_s", "off_delay_s")}}
+            cell = {
+                "code": p.code,
+                "name": p.name,
+                "subject_kind": titles.get(p.subject.kind, ""),
+                "subject": p.subject.code,
+                "quantity": quantities.get(p.quantity, p.quantity),
+                "unit": p.unit,
+                "digits": p.digits,
+                "facts": cells.pairs_shown(p.facts),
+                "owner": p.owner,
+                "enabled": p.enabled,
+                **{
+                    n: getattr(p, n)
+                    for n in (*NAMES, "range_low", "range_high", "deadband", "on_delay_s", "off_delay_s")
+                },
+            }
             for found in extra:
                 cell.update(found.get(p.pk, {}))
             yield [cell.get(i) for i in ids]

@@ -18,16 +18,22 @@ from .sheets import Column, Row
 from .spec import Quantity
 
 COLUMNS = [
-    Column("code", "位号", True, "全系统唯一", "370829-017-V101-LI"), Column("name", "名称", True, "", "V101 液位"),
+    Column("code", "位号", True, "全系统唯一", "370829-017-V101-LI"),
+    Column("name", "名称", True, "", "V101 液位"),
     Column("subject_kind", "所属种类", False, "储罐、气体探测器……编码不重名时可空", "储罐"),
-    Column("subject", "所属编码", True, "", "370829-017-V101"), Column("quantity", "物理量", True, "液位、温度……", "液位"),
+    Column("subject", "所属编码", True, "", "370829-017-V101"),
+    Column("quantity", "物理量", True, "液位、温度……", "液位"),
     Column("unit", "单位", False, "空着用物理量的单位;可换算的单位自动换算", "%"),
     Column("digits", "小数位", False, "0–4,空着用物理量的分辨率"),
-    Column("range_low", "量程下限", False, "", "0"), Column("range_high", "量程上限", False, "", "100"),
+    Column("range_low", "量程下限", False, "", "0"),
+    Column("range_high", "量程上限", False, "", "100"),
     *[Column(n, t, False, "无此限值空着") for n, t in NAMES.items()],
     Column("deadband", "死区", False, "恢复时须越过的宽度,通常量程的 1%", "1"),
-    Column("on_delay_s", "报警延时(秒)", False, "", "3"), Column("off_delay_s", "恢复延时(秒)", False, "", "10"),
-    Column("facts", "附加属性", False, "名=值,分号隔开", "place=T1"), Column("owner", "负责人"), Column("enabled", "启用", False, "是/否", "是"),
+    Column("on_delay_s", "报警延时(秒)", False, "", "3"),
+    Column("off_delay_s", "恢复延时(秒)", False, "", "10"),
+    Column("facts", "附加属性", False, "名=值,分号隔开", "place=T1"),
+    Column("owner", "负责人"),
+    Column("enabled", "启用", False, "是/否", "是"),
 ]
 SAVED = ["subject", "name", "quantity", "unit", "digits", "range_low", "range_high", "ll", "l", "h", "hh", "deadband",
          "on_delay_s", "off_delay_s", "facts", "owner", "enabled", "changed_at"]
@@ -119,9 +125,15 @@ def _subject(world: World, row: Row) -> Subject:
     hits = [*world.subjects.get(code, []), *(world.subjects.get(code.upper(), []) if code != code.upper() else [])]
     found = [s for s in hits if not only or s.kind == only]
     if not found:
-        raise Wrong("所属编码", f"没有编码为 {code[:40]!r} 的{world.kinds.get(only, '对象')}", "请先导入所属对象,或核对编码")
+        raise Wrong(
+            "所属编码", f"没有编码为 {code[:40]!r} 的{world.kinds.get(only, '对象')}", "请先导入所属对象,或核对编码"
+        )
     if len(found) > 1:
-        raise Wrong("所属种类", f"{code[:40]} 有多个种类的对象", f"请填:{'、'.join(world.kinds.get(s.kind, s.kind) for s in found)}")
+        raise Wrong(
+            "所属种类",
+            f"{code[:40]} 有多个种类的对象",
+            f"请填:{'、'.join(world.kinds.get(s.kind, s.kind) for s in found)}",
+        )
     return found[0]
 
 
@@ -177,7 +189,8 @@ def differs(old: Point, new: Point) -> bool:
 
 def check(rows: list[Row], account: Account, report: Report) -> list[Point]:
     """All rows checked; problems, notes and counts go into the report; returns what is to be written."""
-    world, out = look(rows, account), []
+    world = look(rows, account)
+    out: list[Point] = []
     seen: dict[str, int] = {}
     touched = {c for e in _extensions for c in e.differs(rows)}
     for row in rows:
@@ -207,11 +220,13 @@ def _count(old: Point | None, new: Point, touched: bool, out: list[Point], repor
 
 
 def write(rows: list[Row], wanted: list[Point]) -> dict[str, Any]:
-    """Insert and update in bulk, then the extensions' parts. Returns old and new limits of changed points, for the event."""
+    """Insert and update in bulk, then the extensions' parts. Returns old and new limits of changed points."""
     before = {p.code: p for p in Point.objects.filter(code__in=[p.code for p in wanted])}
     for p in wanted:
         p.pk = None
-    made = Point.objects.bulk_create(wanted, batch_size=500, update_conflicts=True, unique_fields=["code"], update_fields=SAVED)
+    made = Point.objects.bulk_create(
+        wanted, batch_size=500, update_conflicts=True, unique_fields=["code"], update_fields=SAVED
+    )
     ids = dict(Point.objects.filter(code__in=[p.code for p in made]).values_list("code", "pk"))
     written = [r for r in rows if r.get("code") in ids]
     for extension in _extensions:

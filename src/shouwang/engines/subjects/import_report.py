@@ -56,7 +56,9 @@ class Refused(BadInput):
     def __init__(self, report: Report) -> None:
         first = report.problems[0] if report.problems else None
         detail = f"第 {first.row} 行“{first.column}”:{first.reason}" if first else "没有数据行"
-        super().__init__(f"{report.filename}:有 {len(report.problems)} 处错误,没有写入任何内容;{detail}。请改正后重新上传")
+        super().__init__(
+            f"{report.filename}:有 {len(report.problems)} 处错误,没有写入任何内容;{detail}。请改正后重新上传"
+        )
         self.report = report
 
 

@@ -50,7 +50,7 @@ def _check(kind: str, file: bytes, filename: str, account: Account) -> tuple[Rep
 
 @transaction.atomic
 def commit(kind: str, file: bytes, filename: str, account: Account, *, digest: str = "") -> Report:
-    """Check again and write all rows; Refused (with the report) when one is wrong, BadInput when the file changed since."""
+    """Check again and write all rows; Refused (with the report) when one is wrong, BadInput for another file."""
     report, rows, wanted = _check(kind, file, filename, account)
     if digest and digest != report.digest:
         raise BadInput(f"{filename}:与预检时的文件不是同一个,请重新预检")

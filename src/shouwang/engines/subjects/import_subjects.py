@@ -23,17 +23,27 @@ SAVED = ["name", "parent", "top", "region", "line", "facts", "lon", "lat", "stat
 def columns(kind: Kind) -> list[Column]:
     """The headings of a kind, facts last."""
     if kind.code == "credit":
-        first = [Column("code", "统一社会信用代码", True, "18 位,GB 32100", "91350100M000100Y43"), Column("name", "名称", True, "", "某化工有限公司"),
-                 Column("region", "区划代码", True, "县、镇街或网格的代码", "370829"),
-                 Column("line", "行业线", False, "、".join(lines().values()), next(iter(lines().values()), ""))]
+        first = [
+            Column("code", "统一社会信用代码", True, "18 位,GB 32100", "91350100M000100Y43"),
+            Column("name", "名称", True, "", "某化工有限公司"),
+            Column("region", "区划代码", True, "县、镇街或网格的代码", "370829"),
+            Column("line", "行业线", False, "、".join(lines().values()), next(iter(lines().values()), "")),
+        ]
     else:
-        first = [Column("code", "编码", True, "在同类对象中唯一", "V101"), Column("name", "名称", True, "", "V101 储罐"),
-                 Column("parent_kind", "上级种类", False, "、".join(t for t in _under(kind).values())),
-                 Column("parent", "上级编码", bool(kind.under), "企业填统一社会信用代码"),
-                 Column("region", "区划代码", False, "空着随上级")]
-    return [*first, Column("lon", "经度", False, "WGS-84 十进制度", "116.58"), Column("lat", "纬度", False, "", "35.41"),
-            Column("status", "状态", False, "、".join(cells.STATUSES.values()), "运行"),
-            *[Column(f"facts.{f.id}", cells.heading(f), f.required) for f in kind.facts]]
+        first = [
+            Column("code", "编码", True, "在同类对象中唯一", "V101"),
+            Column("name", "名称", True, "", "V101 储罐"),
+            Column("parent_kind", "上级种类", False, "、".join(t for t in _under(kind).values())),
+            Column("parent", "上级编码", bool(kind.under), "企业填统一社会信用代码"),
+            Column("region", "区划代码", False, "空着随上级"),
+        ]
+    return [
+        *first,
+        Column("lon", "经度", False, "WGS-84 十进制度", "116.58"),
+        Column("lat", "纬度", False, "", "35.41"),
+        Column("status", "状态", False, "、".join(cells.STATUSES.values()), "运行"),
+        *[Column(f"facts.{f.id}", cells.heading(f), f.required) for f in kind.facts],
+    ]
 
 
 def lines() -> dict[str, str]:
@@ -129,19 +139,26 @@ def _parent(world: World, row: Row, old: Subject | None) -> Subject | None:
     code = row.get("parent")
     options = _under(world.kind)
     only = cells.one_of(row.get("parent_kind"), "上级种类", options, "")
-    found = [s for s in [*world.parents.get(code, []), *(world.parents.get(code.upper(), []) if code != code.upper() else [])]
-             if not only or s.kind == only]
+    found = [
+        s
+        for s in [*world.parents.get(code, []), *(world.parents.get(code.upper(), []) if code != code.upper() else [])]
+        if not only or s.kind == only
+    ]
     if not found:
         raise Wrong("上级编码", f"没有编码为 {code[:40]!r} 的{'、'.join(options.values())}", "请先导入上级,或核对编码")
     if len({s.kind for s in found}) > 1:
-        raise Wrong("上级编码", f"{code[:40]} 有多个种类的对象", f"请填“上级种类”:{'、'.join(options[s.kind] for s in found)}")
+        raise Wrong(
+            "上级编码", f"{code[:40]} 有多个种类的对象", f"请填“上级种类”:{'、'.join(options[s.kind] for s in found)}"
+        )
     return found[0]
 
 
 def _region(world: World, row: Row, new: Subject, old: Subject | None) -> str:
     given = normalise(cells.text(row.get("region"), "区划代码", 12))
     if given and given not in world.regions:
-        raise Wrong("区划代码", f"没有区划代码 {row.get('region')[:20]!r}", "用 GB/T 2260 县级代码;镇街、网格请先在区划页增设")
+        raise Wrong(
+            "区划代码", f"没有区划代码 {row.get('region')[:20]!r}", "用 GB/T 2260 县级代码;镇街、网格请先在区划页增设"
+        )
     region = given or (new.parent.region if new.parent else "") or (old.region if old else "")
     if not region:
         raise Wrong("区划代码", "必须填写")
@@ -184,17 +201,25 @@ def _may(account: Account, old: Subject | None, new: Subject) -> None:
 
 def differs(old: Subject, new: Subject) -> bool:
     """Whether the row changes anything."""
-    return old.parent_id != new.parent_id or old.facts != new.facts or any(getattr(old, f) != getattr(new, f) for f in OWN)
+    return (
+        old.parent_id != new.parent_id or old.facts != new.facts or any(getattr(old, f) != getattr(new, f) for f in OWN)
+    )
 
 
 def check(kind: Kind, rows: list[Row], account: Account, report: Report) -> list[Subject]:
     """All rows checked; problems and counts go into the report; returns what is to be written."""
-    world, out, seen = look(kind, rows, account), [], {}
+    world = look(kind, rows, account)
+    out: list[Subject] = []
+    seen: dict[str, int] = {}
     for row in rows:
         try:
             new = draft(world, row)
             if new.code in seen:
-                raise Wrong("编码" if kind.code == "free" else "统一社会信用代码", f"与第 {seen[new.code]} 行重复", "请合并为一行")
+                raise Wrong(
+                    "编码" if kind.code == "free" else "统一社会信用代码",
+                    f"与第 {seen[new.code]} 行重复",
+                    "请合并为一行",
+                )
         except Wrong as wrong:
             report.problems.append(Problem(row.number, wrong.column, wrong.reason, wrong.remedy))
             continue

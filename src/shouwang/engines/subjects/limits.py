@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from .import_report import Wrong
 from .spec import Quantity, Unit
@@ -38,7 +39,9 @@ def scale(quantity: Quantity, unit: str) -> Scale:
         return Scale(quantity.unit, Decimal(1), Decimal(0))
     found: Unit | None = quantity.units.get(unit)
     if found is None:
-        raise Wrong("单位", f"“{quantity.title}”没有单位 {unit[:20]!r}", f"可用:{'、'.join([quantity.unit, *quantity.units])}")
+        raise Wrong(
+            "单位", f"“{quantity.title}”没有单位 {unit[:20]!r}", f"可用:{'、'.join([quantity.unit, *quantity.units])}"
+        )
     return Scale(quantity.unit, Decimal(str(found.factor)), Decimal(str(found.offset)))
 
 
@@ -47,7 +50,7 @@ def check(limits: Limits, low: Decimal | None, high: Decimal | None, deadband: D
     if low is not None and high is not None and not low < high:
         raise Wrong("量程上限", f"量程上限 {high} 应大于量程下限 {low}")
     given = [(name, v) for name in NAMES if (v := limits.get(name)) is not None]
-    for (one, a), (two, b) in zip(given, given[1:], strict=False):
+    for (one, a), (two, b) in pairwise(given):
         if not a < b:
             raise Wrong(NAMES[two], f"{NAMES[two]} {b} 应大于 {NAMES[one]} {a}", "限值须 LL < L < H < HH")
     for name, v in given:

@@ -175,7 +175,7 @@ def _beta_known(n: int, line: Line) -> Fraction:
 
 
 def as_floats(shown: Any) -> Any:
-    """A shown result with doubles instead of decimals, where JSON numbers are made by a library that knows no decimals."""
+    """A shown result with doubles instead of decimals, for JSON writers that know no decimals."""
     if isinstance(shown, Decimal):
         return int(shown) if shown == shown.to_integral_value() else float(shown)
     if isinstance(shown, dict):

@@ -16,7 +16,7 @@ SEE = "subjects.see"
 
 def subjects(account: Account, *, kind: str = "", region: str = "", line: str = "", status: str = "", search: str = "",
              top: int | None = None, permission: str = SEE) -> "QuerySet[Subject]":
-    """Subjects within the account's reach, by region and code; `region` takes any spelling and includes what lies below."""
+    """Subjects within the account's reach, by region and code; `region` includes what lies below it."""
     found = Subject.objects.filter(access.scope(account, permission, region="region", top="top_id", line="line"))
     wanted = {"kind": kind, "line": line, "status": status, "top": top}
     found = found.filter(**{name: value for name, value in wanted.items() if value})
@@ -39,7 +39,13 @@ def points(account: Account, *, region: str = "", line: str = "", quantity: str 
            top: int | None = None, subject: int | None = None, permission: str = SEE) -> "QuerySet[Point]":
     """Points on subjects within the account's reach, by code."""
     reach = access.scope(account, permission, region="subject__region", top="subject__top_id", line="subject__line")
-    wanted = {"subject__line": line, "quantity": quantity, "subject__kind": kind, "subject__top": top, "subject": subject}
+    wanted = {
+        "subject__line": line,
+        "quantity": quantity,
+        "subject__kind": kind,
+        "subject__top": top,
+        "subject": subject,
+    }
     found = Point.objects.filter(reach, **{name: value for name, value in wanted.items() if value})
     if region:
         found = found.filter(subject__region__startswith=regions.normalise(region))
@@ -65,7 +71,8 @@ def points_of(subject: Subject) -> "QuerySet[Point]":
 def family(enterprise: Subject) -> list[dict[str, Any]]:
     """The tree below an enterprise: {subject, points, parts}, siblings by kind and code; two queries."""
     rows = Subject.objects.filter(top=enterprise).exclude(pk=enterprise.pk).annotate(point_count=Count("points"))
-    nodes = {s.pk: {"subject": s, "points": s.point_count, "parts": []} for s in rows.order_by("kind", "code")}
+    nodes: dict[int, dict[str, Any]] = {
+        s.pk: {"subject": s, "points": s.point_count, "parts": []} for s in rows.order_by("kind", "code")}
     roots: list[dict[str, Any]] = []
     for node in nodes.values():
         above = nodes.get(node["subject"].parent_id)
@@ -109,6 +116,15 @@ def facts_of(subject: Subject, language: str = "zh-hans") -> list[tuple[str, Any
     for f in kind.facts:
         if (value := subject.facts.get(f.id)) is not None:
             options = (f.options_en or f.options) if english else f.options
-            shown = options.get(str(value), value) if not isinstance(value, list) else "、".join(options.get(v, v) for v in value)
-            out.append((f.title_en or f.title if english else f.title, f"{shown:g} {f.unit}".strip() if isinstance(shown, float) else shown))
+            shown = (
+                options.get(str(value), value)
+                if not isinstance(value, list)
+                else "、".join(options.get(v, v) for v in value)
+            )
+            out.append(
+                (
+                    f.title_en or f.title if english else f.title,
+                    f"{shown:g} {f.unit}".strip() if isinstance(shown, float) else shown,
+                )
+            )
     return out

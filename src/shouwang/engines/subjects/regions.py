@@ -32,7 +32,7 @@ def listed() -> list[dict[str, str]]:
 
 @transaction.atomic
 def load_all() -> int:
-    """Bring every listed region into the registry, with a point inside it; harmless to repeat. Returns how many were new."""
+    """Bring every listed region into the registry, with a point inside it; harmless to repeat. Returns the new."""
     have = set(Region.objects.values_list("code", flat=True))
     fresh = [r for r in listed() if r["code"] not in have]
     ids: dict[str, int] = dict(Region.objects.values_list("code", "pk"))
@@ -52,7 +52,9 @@ def _row(r: dict[str, str], ids: dict[str, int]) -> Region:
 def _rename() -> None:
     """A newer table may rename a region; its code stays."""
     names = {r["code"]: r["name"] for r in listed()}
-    stale = [r for r in Region.objects.filter(tier__in=("province", "city", "county")) if names.get(r.code, r.name) != r.name]
+    stale = [
+        r for r in Region.objects.filter(tier__in=("province", "city", "county")) if names.get(r.code, r.name) != r.name
+    ]
     for r in stale:
         r.name = names[r.code]
     Region.objects.bulk_update(stale, ["name"])
@@ -86,11 +88,15 @@ def name_of(code: str) -> str:
 
 
 def path_names(code: str) -> list[str]:
-    """Names from province down: '370829' → 山东省, 济宁市, 嘉祥县; the fill-in tiers 市辖区/县 of a municipality are left out."""
+    """Names from province down: 370829 → 山东省, 济宁市, 嘉祥县; fill-in tiers (市辖区) are left out."""
     wanted = list(_lineage(normalise(code)))
     names = dict(Region.objects.filter(code__in=wanted).values_list("code", "name"))
-    return [names[c] for c in reversed(wanted)
-            if c in names and not (len(c) == 4 and names[c] in ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"))]
+    return [
+        names[c]
+        for c in reversed(wanted)
+        if c in names
+        and not (len(c) == 4 and names[c] in ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"))
+    ]
 
 
 def parts(code: str) -> list[Region]:
@@ -103,7 +109,7 @@ def parts(code: str) -> list[Region]:
 
 @transaction.atomic
 def add(parent: str, name: str, *, actor: str, lon: float | None = None, lat: float | None = None) -> Region:
-    """A town under a county, or a grid under a town, with the next free code; BadInput elsewhere or for a name twice."""
+    """A town under a county, or a grid under a town, with the next free code; BadInput elsewhere."""
     home = one(parent)
     if home.tier not in BELOW:
         raise BadInput(f"“{home.name}”下不能增设:只能在区县下增设镇街,在镇街下增设网格")

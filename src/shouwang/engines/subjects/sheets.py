@@ -184,7 +184,7 @@ def safe(value: Any) -> Any:
 
 
 def write(headings: Sequence[str], rows: Iterable[Sequence[Any]], format: str, title: str = "导出") -> bytes:
-    """A whole sheet as bytes: `xlsx`, or `csv` (UTF-8 with a mark, so that Excel reads it); BadInput for another format."""
+    """A whole sheet as bytes: `xlsx`, or `csv` (UTF-8 with a mark, so that Excel reads it); else BadInput."""
     if format == "csv":
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\r\n")
@@ -231,7 +231,10 @@ def template(columns: Sequence[Column], format: str) -> bytes:
     book = Workbook(write_only=True)
     book.create_sheet("导入").append(headings)
     notes = book.create_sheet("填写说明")
-    for line in (["列", "必填", "说明", "示例"], *([c.title, "是" if c.required else "", c.hint, c.example] for c in columns)):
+    for line in (
+        ["列", "必填", "说明", "示例"],
+        *([c.title, "是" if c.required else "", c.hint, c.example] for c in columns),
+    ):
         notes.append([_cell(notes, v) for v in line])
     out = io.BytesIO()
     book.save(out)

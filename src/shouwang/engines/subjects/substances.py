@@ -89,7 +89,7 @@ def grading() -> dict[str, Any]:
 
 
 def find(name: str) -> Named | None:
-    """The Table-1 row of a name or alias; None when it is not in Table 1; BadInput when only its qualifier tells which row."""
+    """The Table-1 row of a name or alias; None when there is none; BadInput when a qualifier must tell which."""
     word = fold(name)
     hits = _by_name().get(word, [])
     if not hits:

@@ -6,6 +6,7 @@ import sys
 
 from shouwang import __version__
 from shouwang.kernel.errors import ShouwangError
+from shouwang.surfaces.cli import lifeline
 from shouwang.surfaces.cli.verbs import VERBS
 
 WITHOUT_DJANGO = {"ingest", "history", "major_hazard", "new", "replay"}
@@ -20,6 +21,7 @@ def build() -> argparse.ArgumentParser:
 
 def run() -> None:
     """Entry point of the `shouwang` command; errors the user can mend end with status 1 and one clear line."""
+    lifeline.hold()
     parser = build()
     verbs = parser.add_subparsers(dest="verb", metavar="命令", required=True)
     asked = next((a for a in sys.argv[1:] if not a.startswith("-")), "")

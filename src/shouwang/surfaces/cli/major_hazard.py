@@ -55,5 +55,7 @@ def _tell(g: Grading) -> None:
         mark = "(待核)" if line["beta_unchecked"] else ""
         print(f"{line['name']}\tq {line['q']} t\tQ {line['Q']} t [{line['Q_basis']}]\tq/Q {line['q_over_Q']}"
               f"\tβ {line['beta'] if line['beta'] is not None else '—'} [{line['beta_basis']}]{mark}")
-    verdict = f"构成{GRADES[g.grade]}重大危险源,R = {s['R']}(α = {s['alpha']})" if g.grade else "不构成重大危险源,不分级"
+    verdict = (
+        f"构成{GRADES[g.grade]}重大危险源,R = {s['R']}(α = {s['alpha']})" if g.grade else "不构成重大危险源,不分级"
+    )
     print(f"S = {s['S']}:{verdict}(GB 18218-2018)")

@@ -20,10 +20,11 @@ from shouwang.engines.subjects import regions
 from shouwang.engines.subjects.models import Subject
 from shouwang.kernel import content
 from shouwang.kernel.errors import BadInput
+from shouwang.surfaces.cli import lifeline
+from shouwang.surfaces.cli.lifeline import STOP_WITHIN_S, Lifeline
 from shouwang.surfaces.console import login
 
 RESTART_AFTER_S = 1.0
-STOP_WITHIN_S = 10.0
 
 
 def add(sub: argparse.ArgumentParser) -> None:
@@ -39,14 +40,15 @@ def run(args: argparse.Namespace) -> int:
     """Prepare the data folder, start the processes, keep them alive, stop them together."""
     production = args.production or settings.PRODUCTION
     os.environ["SHOUWANG_MODE"] = "production" if production else "demo"
+    line = lifeline.make(settings.DATA / "run")
     prepare("" if production else args.demo, production)
     port = free_port(args.host, args.port)
     if port != args.port:
         print(f"端口 {args.port} 已被占用,改用 {port}", flush=True)
-    crew = [Process("ingest"), Process("beat"), Process("web", ["--host", args.host, "--port", str(port)]),
-            Process("history")]
+    crew = [Process(line, "ingest"), Process(line, "beat"),
+            Process(line, "web", ["--host", args.host, "--port", str(port)]), Process(line, "history")]
     if args.demo and not production:
-        crew.append(Process("simulate"))
+        crew.append(Process(line, "simulate"))
     return watch(crew, f"http://{args.host}:{port}/")
 
 
@@ -81,6 +83,7 @@ def free_port(host: str, wanted: int) -> int:
 class Process:
     """One child process: restarted when it dies, unless we are stopping."""
 
+    line: Lifeline
     verb: str
     options: list[str] = field(default_factory=list)
     child: subprocess.Popen[bytes] | None = None
@@ -89,7 +92,8 @@ class Process:
     def start(self) -> None:
         """Start in our own process group, so that one signal to us does not tear it mid-write."""
         self.child = subprocess.Popen([sys.executable, "-m", "shouwang", self.verb, *self.options],
-                                      start_new_session=True)
+                                      start_new_session=True, pass_fds=self.line.inherited,
+                                      env=self.line.environment())
 
     def tend(self) -> None:
         """Restart after a death, with a pause."""

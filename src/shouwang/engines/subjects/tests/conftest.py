@@ -52,8 +52,31 @@ def cast(db: None) -> Cast:
     jia, yi = enterprise(JIA, "甲厂", "370829001"), enterprise(YI, "乙厂", "370830")
     tank = Subject.objects.create(kind="tank", code="V101", name="V101 储罐", parent=jia, top=jia, region="370829001",
                                   line="hazchem")
-    level = Point.objects.create(subject=tank, code="V101-LI", name="V101 液位", quantity="level", unit="%", digits=2,
-                                 range_low=0, range_high=100, ll=10, l=15, h=85, hh=90, deadband=1, on_delay_s=3, off_delay_s=10)
-    return Cast(jia, yi, tank, level, account("city", "city_supervisor", "3708"),
-                account("jiaxiang", "county_supervisor", "370829"), account("coal", "city_supervisor", "3708", line="coal"),
-                account("manager", "safety_manager", "370829001", subject=jia.pk), account("stranger"))
+    level = Point.objects.create(
+        subject=tank,
+        code="V101-LI",
+        name="V101 液位",
+        quantity="level",
+        unit="%",
+        digits=2,
+        range_low=0,
+        range_high=100,
+        ll=10,
+        l=15,
+        h=85,
+        hh=90,
+        deadband=1,
+        on_delay_s=3,
+        off_delay_s=10,
+    )
+    return Cast(
+        jia,
+        yi,
+        tank,
+        level,
+        account("city", "city_supervisor", "3708"),
+        account("jiaxiang", "county_supervisor", "370829"),
+        account("coal", "city_supervisor", "3708", line="coal"),
+        account("manager", "safety_manager", "370829001", subject=jia.pk),
+        account("stranger"),
+    )

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.testing import TestClient
 
-from django.core.files.uploadedfile import SimpleUploadedFile
 from shouwang.engines.subjects import api, credit_code, import_rows, sheets
 from shouwang.engines.subjects.models import Point, Subject
 from shouwang.kernel.errors import BadInput, NotAllowed, ShouwangError, SignInFirst
@@ -39,7 +39,10 @@ def test_lists_are_narrowed_and_paged(cast: Cast) -> None:
 def test_who_may(cast: Cast) -> None:
     assert client.get("/subjects").status_code == 401
     assert client.get("/subjects", user=cast.stranger).status_code == 403
-    assert client.post("/subjects", json={"kind": "enterprise", "code": "x", "name": "y"}, user=cast.manager).status_code == 403
+    assert (
+        client.post("/subjects", json={"kind": "enterprise", "code": "x", "name": "y"}, user=cast.manager).status_code
+        == 403
+    )
     assert client.get(f"/subjects/{cast.yi.pk}", user=cast.jiaxiang).status_code == 404
     for operation in (o for view in api.router.path_operations.values() for o in view.operations):
         assert getattr(operation.view_func, "access", ""), operation.path
@@ -47,11 +50,17 @@ def test_who_may(cast: Cast) -> None:
 
 def test_enter_correct_stop(cast: Cast) -> None:
     code = credit_code.make("91370829MA9000011")
-    made = client.post("/subjects", json={"kind": "enterprise", "code": code, "name": "丙", "region": "370829"}, user=cast.city).json()
+    made = client.post(
+        "/subjects", json={"kind": "enterprise", "code": code, "name": "丙", "region": "370829"}, user=cast.city
+    ).json()
     assert client.patch(f"/subjects/{made['id']}", json={"name": "丙厂"}, user=cast.city).json()["name"] == "丙厂"
-    done = client.post(f"/subjects/{made['id']}/status", json={"status": "stopped", "reason": "停产"}, user=cast.city).json()
+    done = client.post(
+        f"/subjects/{made['id']}/status", json={"status": "stopped", "reason": "停产"}, user=cast.city
+    ).json()
     assert done["status"] == "stopped"
-    wrong = client.post("/subjects", json={"kind": "enterprise", "code": code, "name": "丁", "region": "370829"}, user=cast.city)
+    wrong = client.post(
+        "/subjects", json={"kind": "enterprise", "code": code, "name": "丁", "region": "370829"}, user=cast.city
+    )
     assert (wrong.status_code, "已有编码" in wrong.json()["detail"]) == (400, True)
 
 
@@ -87,7 +96,10 @@ def test_grading(cast: Cast) -> None:
     found = client.post("/major-hazard/grade", json=unit, user=cast.manager).json()
     assert (found["S"], found["R"], found["grade"]) == (9, 16.2, 3)
     assert json.dumps(found)
-    assert client.post("/major-hazard/grade", json={**unit, "items": [{"name": "?"}]}, user=cast.manager).status_code == 400
+    assert (
+        client.post("/major-hazard/grade", json={**unit, "items": [{"name": "?"}]}, user=cast.manager).status_code
+        == 400
+    )
 
 
 def test_unknown_rows_are_404(cast: Cast) -> None:

@@ -16,8 +16,15 @@ NEW = credit_code.make("91370829MA9000009")
 
 
 def test_create_and_its_event(cast: Cast) -> None:
-    firm = change.create(cast.jiaxiang, kind="enterprise", code=NEW.lower(), name="丙厂", region="370829000000", line="hazchem",
-                         facts={"staff": "12"})
+    firm = change.create(
+        cast.jiaxiang,
+        kind="enterprise",
+        code=NEW.lower(),
+        name="丙厂",
+        region="370829000000",
+        line="hazchem",
+        facts={"staff": "12"},
+    )
     assert (firm.top_id, firm.code, firm.region, firm.facts) == (firm.pk, NEW, "370829", {"staff": 12.0})
     tank = change.create(cast.jiaxiang, kind="tank", code="V1", name="罐", parent=firm, facts={"design": "pressure"})
     assert (tank.top_id, tank.region, tank.line) == (firm.pk, "370829", "hazchem")
@@ -25,12 +32,33 @@ def test_create_and_its_event(cast: Cast) -> None:
     assert (event.actor, event.about, event.subject) == ("jiaxiang", f"subject:{tank.pk}", tank.pk)
 
 
-@pytest.mark.parametrize("wrong", [
-    {"code": "123"}, {"code": JIA}, {"name": ""}, {"name": "a\nb"}, {"region": "999999"}, {"region": ""}, {"line": "rockets"},
-    {"facts": {"colour": "red"}}, {"facts": {"staff": -1}}, {"lon": 116.4}, {"lon": 35.4, "lat": 116.4}, {"kind": "tank"},
-    {"kind": "spaceship"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": "123"},
+        {"code": JIA},
+        {"name": ""},
+        {"name": "a\nb"},
+        {"region": "999999"},
+        {"region": ""},
+        {"line": "rockets"},
+        {"facts": {"colour": "red"}},
+        {"facts": {"staff": -1}},
+        {"lon": 116.4},
+        {"lon": 35.4, "lat": 116.4},
+        {"kind": "tank"},
+        {"kind": "spaceship"},
+    ],
+)
 def test_create_refuses(cast: Cast, wrong: dict[str, Any]) -> None:
-    given: dict[str, Any] = {"kind": "enterprise", "code": NEW, "name": "丙厂", "region": "370829", "line": "hazchem", **wrong}
+    given: dict[str, Any] = {
+        "kind": "enterprise",
+        "code": NEW,
+        "name": "丙厂",
+        "region": "370829",
+        "line": "hazchem",
+        **wrong,
+    }
     with pytest.raises(BadInput):
         change.create(cast.city, **given)
     assert not Subject.objects.filter(code=NEW).exists()
@@ -61,7 +89,11 @@ def test_update_keeps_was_and_now(cast: Cast) -> None:
 def test_a_moved_enterprise_takes_its_family_along(cast: Cast) -> None:
     change.update(cast.city, cast.jia, region="370830", line="coal")
     cast.tank.refresh_from_db()
-    assert (cast.tank.region, cast.tank.line, Grant.objects.get(account=cast.manager).region) == ("370830", "coal", "370830")
+    assert (cast.tank.region, cast.tank.line, Grant.objects.get(account=cast.manager).region) == (
+        "370830",
+        "coal",
+        "370830",
+    )
 
 
 @pytest.mark.parametrize("changes", [{"code": "x"}, {"name": " "}, {"facts": {"x": 1}}, {"lat": 35.0}])
@@ -95,9 +127,20 @@ def test_limits_are_changed_with_a_reason_and_the_plan_can_see_it(cast: Cast) ->
         "85", "80.5", None, "工艺卡片第3版")
 
 
-@pytest.mark.parametrize(("new", "reason"), [
-    ({"h": 90}, "试"), ({"h": 95}, "试"), ({"hh": 101}, "试"), ({"h": "80.505"}, "试"), ({"h": "高"}, "试"), ({"h": 80}, " "), ({"x": 80}, "试"),
-    ({"deadband": -1}, "试"), ({"deadband": 70}, "试")])
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        ({"h": 90}, "试"),
+        ({"h": 95}, "试"),
+        ({"hh": 101}, "试"),
+        ({"h": "80.505"}, "试"),
+        ({"h": "高"}, "试"),
+        ({"h": 80}, " "),
+        ({"x": 80}, "试"),
+        ({"deadband": -1}, "试"),
+        ({"deadband": 70}, "试"),
+    ],
+)
 def test_limits_that_do_not_fit_are_refused(cast: Cast, new: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadInput):
         change.change_limits(cast.level, cast.city, new, reason)

@@ -14,11 +14,47 @@ from shouwang.kernel.models import Account, Event
 
 from .conftest import Cast, enterprise
 
-HEAD = ["位号", "名称", "所属种类", "所属编码", "物理量", "单位", "小数位", "量程下限", "量程上限", "低低报LL", "低报L", "高报H", "高高报HH", "死区",
-        "报警延时(秒)", "恢复延时(秒)", "附加属性", "负责人", "启用", "接入源", "设备", "数据键"]
+HEAD = [
+    "位号",
+    "名称",
+    "所属种类",
+    "所属编码",
+    "物理量",
+    "单位",
+    "小数位",
+    "量程下限",
+    "量程上限",
+    "低低报LL",
+    "低报L",
+    "高报H",
+    "高高报HH",
+    "死区",
+    "报警延时(秒)",
+    "恢复延时(秒)",
+    "附加属性",
+    "负责人",
+    "启用",
+    "接入源",
+    "设备",
+    "数据键",
+]
 GOOD: dict[str, object] = {
-    "位号": "TI-1", "名称": "温度", "所属种类": "储罐", "所属编码": "V101", "物理量": "温度", "单位": "℃", "小数位": "", "量程下限": -20, "量程上限": 80,
-    "高报H": 45, "高高报HH": 50, "死区": 1, "报警延时(秒)": 3, "恢复延时(秒)": 10, "启用": "是"}
+    "位号": "TI-1",
+    "名称": "温度",
+    "所属种类": "储罐",
+    "所属编码": "V101",
+    "物理量": "温度",
+    "单位": "℃",
+    "小数位": "",
+    "量程下限": -20,
+    "量程上限": 80,
+    "高报H": 45,
+    "高高报HH": 50,
+    "死区": 1,
+    "报警延时(秒)": 3,
+    "恢复延时(秒)": 10,
+    "启用": "是",
+}
 
 
 def csv(*rows: dict[str, object]) -> bytes:
@@ -41,20 +77,54 @@ def gateway(cast: Cast) -> Source:
 def test_a_point_with_its_limits(cast: Cast) -> None:
     assert commit(cast.jiaxiang, GOOD).create == 1
     p = Point.objects.get(code="TI-1")
-    assert (p.subject_id, p.quantity, p.unit, p.digits, p.l, p.h, p.hh) == (cast.tank.pk, "temperature", "℃", 1, None, 45, 50)
+    assert (p.subject_id, p.quantity, p.unit, p.digits, p.l, p.h, p.hh) == (
+        cast.tank.pk,
+        "temperature",
+        "℃",
+        1,
+        None,
+        45,
+        50,
+    )
     assert (p.deadband, p.on_delay_s, p.off_delay_s, p.enabled, p.facts) == (1, 3, 10, True, {})
 
 
 def test_a_convertible_unit_is_converted_with_a_note(cast: Cast) -> None:
-    row = {**GOOD, "物理量": "pressure", "单位": "kPa", "量程下限": 0, "量程上限": 2500, "高报H": 1593, "高高报HH": 1770, "死区": 25}
+    row = {
+        **GOOD,
+        "物理量": "pressure",
+        "单位": "kPa",
+        "量程下限": 0,
+        "量程上限": 2500,
+        "高报H": 1593,
+        "高高报HH": 1770,
+        "死区": 25,
+    }
     report = commit(cast.city, row)
     p = Point.objects.get(code="TI-1")
-    assert (p.unit, p.range_high, p.h, p.hh, p.deadband) == ("MPa", Decimal("2.5"), Decimal("1.593"), Decimal("1.77"), Decimal("0.025"))
+    assert (p.unit, p.range_high, p.h, p.hh, p.deadband) == (
+        "MPa",
+        Decimal("2.5"),
+        Decimal("1.593"),
+        Decimal("1.77"),
+        Decimal("0.025"),
+    )
     assert [(n.row, n.column, n.reason) for n in report.notes] == [(2, "单位", "已由 kPa 换算为 MPa")]
 
 
 def test_kelvin_moves_limits_but_not_the_deadband(cast: Cast) -> None:
-    commit(cast.city, {**GOOD, "单位": "K", "量程下限": "253.15", "量程上限": "353.15", "高报H": "318.15", "高高报HH": "323.15", "死区": "1"})
+    commit(
+        cast.city,
+        {
+            **GOOD,
+            "单位": "K",
+            "量程下限": "253.15",
+            "量程上限": "353.15",
+            "高报H": "318.15",
+            "高高报HH": "323.15",
+            "死区": "1",
+        },
+    )
     p = Point.objects.get(code="TI-1")
     assert (p.range_low, p.range_high, p.h, p.hh, p.deadband) == (-20, 80, 45, 50, 1)
 
@@ -98,7 +168,9 @@ def test_spreadsheet_noise_is_not_a_decimal(cast: Cast) -> None:
 
 
 def test_reach(cast: Cast) -> None:
-    yi_tank = Subject.objects.create(kind="tank", code="Y101", name="乙罐", parent=cast.yi, top=cast.yi, region="370830", line="hazchem")
+    yi_tank = Subject.objects.create(
+        kind="tank", code="Y101", name="乙罐", parent=cast.yi, top=cast.yi, region="370830", line="hazchem"
+    )
     assert not dry(cast.jiaxiang, {**GOOD, "所属编码": "Y101"}).ok
     Point.objects.create(subject=yi_tank, code="TI-1", name="乙的", quantity="temperature", unit="℃")
     assert not dry(cast.jiaxiang, GOOD).ok  # would take over 乙厂's point
@@ -106,8 +178,19 @@ def test_reach(cast: Cast) -> None:
 
 
 def test_update_records_old_and_new_limits(cast: Cast) -> None:
-    file = {**GOOD, "位号": "V101-LI", "名称": "V101 液位", "物理量": "液位", "单位": "%", "量程下限": 0, "量程上限": 100, "低低报LL": 10, "低报L": 15,
-            "高报H": 80, "高高报HH": 90}
+    file = {
+        **GOOD,
+        "位号": "V101-LI",
+        "名称": "V101 液位",
+        "物理量": "液位",
+        "单位": "%",
+        "量程下限": 0,
+        "量程上限": 100,
+        "低低报LL": 10,
+        "低报L": 15,
+        "高报H": 80,
+        "高高报HH": 90,
+    }
     report = commit(cast.city, file)
     assert (report.create, report.update) == (0, 1)
     event = Event.objects.get(type="subjects.imported")
@@ -147,20 +230,35 @@ def test_wrong_addresses_name_the_remedy(cast: Cast, gateway: Source) -> None:
 
 @pytest.mark.parametrize("format", ["xlsx", "csv"])
 def test_an_export_imports_again_as_it_is(cast: Cast, gateway: Source, format: str) -> None:
-    commit(cast.city, {**GOOD, "接入源": "gw-1", "设备": "V101", "数据键": "temperature", "附加属性": "place=T1;loop=3", "负责人": "=仪表班"})
+    commit(
+        cast.city,
+        {
+            **GOOD,
+            "接入源": "gw-1",
+            "设备": "V101",
+            "数据键": "temperature",
+            "附加属性": "place=T1;loop=3",
+            "负责人": "=仪表班",
+        },
+    )
     file = export_rows.export("point", Point.objects.all(), format)
     report = import_rows.dry_run("point", file, f"a.{format}", cast.city)
     assert report.problems == []
     assert (report.rows, report.same) == (2, 2)
     for kind in ("enterprise", "tank"):
-        again = import_rows.dry_run(kind, export_rows.export(kind, Subject.objects.all(), format), f"a.{format}", cast.city)
+        again = import_rows.dry_run(
+            kind, export_rows.export(kind, Subject.objects.all(), format), f"a.{format}", cast.city
+        )
         assert (again.problems, again.same) == ([], Subject.objects.filter(kind=kind).count())
 
 
 def test_queries_do_not_grow_with_the_rows(cast: Cast, gateway: Source) -> None:
     def queries(n: int) -> int:
         with CaptureQueriesContext(connection) as seen:
-            assert dry(cast.city, *[{**GOOD, "位号": f"P{n}-{k}", "接入源": "gw-1", "设备": "V101", "数据键": f"k{k}"} for k in range(n)]).ok
+            assert dry(
+                cast.city,
+                *[{**GOOD, "位号": f"P{n}-{k}", "接入源": "gw-1", "设备": "V101", "数据键": f"k{k}"} for k in range(n)],
+            ).ok
         return len(seen)
 
     queries(1)

@@ -38,7 +38,12 @@ def test_dry_run_writes_nothing_and_commit_writes_all(cast: Cast) -> None:
     done = import_rows.commit("enterprise", file, "a.csv", cast.city, digest=report.digest)
     made = Subject.objects.get(code=NEW)
     assert done.committed
-    assert (made.top_id, made.line, made.region, made.facts) == (made.pk, "hazchem", "370829", {"address": "某路1号", "staff": 80.0})
+    assert (made.top_id, made.line, made.region, made.facts) == (
+        made.pk,
+        "hazchem",
+        "370829",
+        {"address": "某路1号", "staff": 80.0},
+    )
     event = Event.objects.get(type="subjects.imported")
     assert (event.actor, event.data["rows"], event.data["digest"]) == ("city", 1, report.digest)
 
@@ -53,9 +58,15 @@ def test_the_same_file_again_changes_nothing(cast: Cast) -> None:
 
 
 def test_updates_keep_what_the_file_has_no_column_for(cast: Cast) -> None:
-    Subject.objects.filter(pk=cast.jia.pk).update(facts={"address": "旧址", "staff": 5}, status="stopped", lon=116.4, lat=35.4)
-    report = import_rows.commit("enterprise", csv([JIA, "甲厂新名", "370829001", ""],
-                                                  head=["统一社会信用代码", "名称", "区划代码", "地址"]), "a.csv", cast.city)
+    Subject.objects.filter(pk=cast.jia.pk).update(
+        facts={"address": "旧址", "staff": 5}, status="stopped", lon=116.4, lat=35.4
+    )
+    report = import_rows.commit(
+        "enterprise",
+        csv([JIA, "甲厂新名", "370829001", ""], head=["统一社会信用代码", "名称", "区划代码", "地址"]),
+        "a.csv",
+        cast.city,
+    )
     jia = Subject.objects.get(pk=cast.jia.pk)
     assert report.update == 1
     assert (jia.name, jia.status, jia.lon, jia.line) == ("甲厂新名", "stopped", 116.4, "hazchem")
@@ -145,7 +156,11 @@ TANK = ["编码", "名称", "上级种类", "上级编码", "介质", "容积(m�
 def test_parts_take_region_line_and_top_from_their_parent(cast: Cast) -> None:
     groups = csv(["TG1", "1号罐组", "企业", JIA.lower()], head=TANK[:4])
     assert import_rows.commit("tank_group", groups, "a.csv", cast.jiaxiang).create == 1
-    tanks = csv(["V201", "V201", "罐组", "TG1", "甲醇", 500, "常压储罐"], ["V202", "V202", "", "TG1", "甲醇", "", "atmospheric"], head=TANK)
+    tanks = csv(
+        ["V201", "V201", "罐组", "TG1", "甲醇", 500, "常压储罐"],
+        ["V202", "V202", "", "TG1", "甲醇", "", "atmospheric"],
+        head=TANK,
+    )
     import_rows.commit("tank", tanks, "a.csv", cast.jiaxiang)
     made = Subject.objects.get(code="V201")
     assert (made.top_id, made.region, made.line) == (cast.jia.pk, "370829001", "hazchem")
@@ -153,17 +168,28 @@ def test_parts_take_region_line_and_top_from_their_parent(cast: Cast) -> None:
     assert Subject.objects.get(code="V202").facts["design"] == "atmospheric"
 
 
-@pytest.mark.parametrize(("row", "column"), [
-    (["V9", "罐", "", "没有"], "上级编码"), (["V9", "罐", "", ""], "上级编码"), (["V9", "罐", "人员", JIA], "上级种类"),
-    (["V9", "罐", "罐组", JIA], "上级编码"), (["V101", "改属", "企业", YI], "上级编码"), (["V9", "罐", "企业", JIA, "", "", "方的"], "类型"),
-    (["V9", "罐", "企业", JIA, "", "大"], "容积(m³)"), (["V9\n9", "罐", "企业", JIA], "编码")])
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        (["V9", "罐", "", "没有"], "上级编码"),
+        (["V9", "罐", "", ""], "上级编码"),
+        (["V9", "罐", "人员", JIA], "上级种类"),
+        (["V9", "罐", "罐组", JIA], "上级编码"),
+        (["V101", "改属", "企业", YI], "上级编码"),
+        (["V9", "罐", "企业", JIA, "", "", "方的"], "类型"),
+        (["V9", "罐", "企业", JIA, "", "大"], "容积(m³)"),
+        (["V9\n9", "罐", "企业", JIA], "编码"),
+    ],
+)
 def test_wrong_parts_are_named(cast: Cast, row: list[str], column: str) -> None:
     assert first(dry(csv(row, head=TANK), cast.city, "tank"))[:2] == (2 if "\n" not in row[0] else 3, column)
 
 
 def test_a_code_of_two_kinds_asks_for_the_kind(cast: Cast) -> None:
     for kind in ("tank_group", "major_hazard"):
-        Subject.objects.create(kind=kind, code="X1", name="x", parent=cast.jia, top=cast.jia, region="370829001", line="hazchem")
+        Subject.objects.create(
+            kind=kind, code="X1", name="x", parent=cast.jia, top=cast.jia, region="370829001", line="hazchem"
+        )
     assert first(dry(csv(["V9", "罐", "", "X1"], head=TANK[:4]), cast.city, "tank"))[1] == "上级编码"
     assert dry(csv(["V9", "罐", "罐组", "X1"], head=TANK[:4]), cast.city, "tank").ok
 

@@ -21,12 +21,12 @@ CASES = content.read_yaml(HERE / "worked_examples_public.yaml")["cases"]
 @pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
 def test_worked_examples(case: dict[str, Any]) -> None:
     found, wanted = major_hazard.grade(case["items"], case["exposed_persons_500m"]), case["expected"]
-    assert found.S == Fraction(str(wanted["S"]))
+    assert Fraction(str(wanted["S"])) == found.S
     assert found.is_major_hazard is wanted["is_major_hazard"]
-    assert found.R == (None if wanted["R"] is None else Fraction(str(wanted["R"])))
+    assert (None if wanted["R"] is None else Fraction(str(wanted["R"]))) == found.R
     assert found.grade == wanted.get("grade_en")
     for line, item in zip(found.lines, case["items"], strict=True):
-        assert line.Q == Fraction(str(item["Q_t"]))
+        assert Fraction(str(item["Q_t"])) == line.Q
         assert line.beta == Fraction(str(item["beta"]))
 
 
@@ -39,9 +39,9 @@ def test_alpha_at_its_edges(persons: int, alpha: str) -> None:
 @pytest.mark.parametrize(("q", "grade"), [
     ("99.999999", 4), ("100", 3), ("499.999999", 3), ("500", 2), ("999.999999", 2), ("1000", 1)])
 def test_grade_at_its_edges(q: str, grade: int) -> None:
-    """LPG-free arithmetic: methanol Q 500 β 1 would need α; 氨 Q 10 β 2 with α 0.5 gives R = q/10 exactly."""
+    """氨: Q 10, β 2; with α 0.5 R = q/10 exactly."""
     found = major_hazard.grade([{"name": "氨", "q_t": q}], 0)
-    assert found.R == Fraction(q) / 10
+    assert Fraction(q) / 10 == found.R
     assert found.grade == grade
 
 
@@ -73,12 +73,23 @@ def test_names_and_aliases_meet(name: str) -> None:
     assert major_hazard.grade([{"name": name, "q_t": 10}], 0).lines[0].Q == 10
 
 
-@pytest.mark.parametrize(("name", "q"), [
-    ("液化石油气", 50), ("汽油", 200), ("甲烷", 50), ("天然气", 50), ("硝酸铵(含可燃物≤0.2%)", 50), ("硝酸铵(含可燃物≤0.2%)", 50),
-    ("甲醛(含量>90%)", 5), ("丙烷", 50), ("环氧氯丙烷(3-氯-1,2-环氧丙烷)", 20)])
+@pytest.mark.parametrize(
+    ("name", "q"),
+    [
+        ("液化石油气", 50),
+        ("汽油", 200),
+        ("甲烷", 50),
+        ("天然气", 50),
+        ("硝酸铵(含可燃物≤0.2%)", 50),
+        ("硝酸铵 (含可燃物≤0.2%)", 50),
+        ("甲醛(含量>90%)", 5),
+        ("丙烷", 50),
+        ("环氧氯丙烷(3-氯-1,2-环氧丙烷)", 20),
+    ],
+)
 def test_qualified_names_in_any_width(name: str, q: int) -> None:
     item = {"name": name, "q_t": "0.1"}
-    assert major_hazard.grade([item], 0).lines[0].Q == q
+    assert q == major_hazard.grade([item], 0).lines[0].Q
 
 
 @pytest.mark.parametrize("name", ["硝酸铵", "硝化棉", "甲醛", "硝化纤维素"])
@@ -116,7 +127,7 @@ def test_mixture_adds_up() -> None:
 
 def test_beta_unknown_matters_only_when_graded() -> None:
     assert major_hazard.grade([{"name": "氟", "q_t": "0.5"}], 0).lines[0].beta is None
-    with pytest.raises(BadInput, match="氟.*symbol"):
+    with pytest.raises(BadInput, match=r"氟.*symbol"):
         major_hazard.grade([{"name": "氟", "q_t": 1}], 0)
 
 
@@ -126,10 +137,25 @@ def test_a_class_from_memory_is_marked() -> None:
     assert "待核" in shown["beta_basis"]
 
 
-@pytest.mark.parametrize("item", [
-    {"name": "氨"}, {"name": "氨", "q_t": None}, {"name": "氨", "q_t": -1}, {"name": "氨", "q_t": "NaN"},
-    {"name": "氨", "q_t": "Infinity"}, {"name": "氨", "q_t": "十吨"}, {"name": "氨", "q_t": True}, {"name": "氨", "q_t": "1e30"},
-    {"q_t": 5}, {"name": "", "q_t": 5}, {"name": "仙丹", "q_t": 5}, {"symbol": "W99", "q_t": 5}, "氨", None])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"name": "氨"},
+        {"name": "氨", "q_t": None},
+        {"name": "氨", "q_t": -1},
+        {"name": "氨", "q_t": "NaN"},
+        {"name": "氨", "q_t": "Infinity"},
+        {"name": "氨", "q_t": "十吨"},
+        {"name": "氨", "q_t": True},
+        {"name": "氨", "q_t": "1e30"},
+        {"q_t": 5},
+        {"name": "", "q_t": 5},
+        {"name": "仙丹", "q_t": 5},
+        {"symbol": "W99", "q_t": 5},
+        "氨",
+        None,
+    ],
+)
 def test_bad_items_name_themselves_and_a_remedy(item: Any) -> None:
     with pytest.raises(BadInput, match="第 2 项"):
         major_hazard.grade([{"name": "氯", "q_t": 1}, item], 0)
@@ -159,8 +185,16 @@ def test_tables_are_whole() -> None:
     assert all(n.symbol in substances.classes() for n in substances.named() if n.symbol)
 
 
-@pytest.mark.parametrize(("number", "text"), [
-    (Fraction(13779, 100000), "0.13779"), (Fraction(8), "8"), (Fraction(81, 5), "16.2"), (Fraction(1, 8), "0.125"), (Fraction(0), "0")])
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (Fraction(13779, 100000), "0.13779"),
+        (Fraction(8), "8"),
+        (Fraction(81, 5), "16.2"),
+        (Fraction(1, 8), "0.125"),
+        (Fraction(0), "0"),
+    ],
+)
 def test_finite_fractions_are_shown_exactly(number: Fraction, text: str) -> None:
     assert str(major_hazard.exact(number)) == text
 
@@ -174,7 +208,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *ar
     return int(str(end.value.code)), out.out, out.err
 
 
-def test_command_prints_exact_json(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_prints_exact_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "unit.yaml"
     file.write_text("exposed_persons_500m: 20\nitems:\n  - {name: 汽油(乙醇汽油、甲醇汽油), q_t: 26.64}\n"
                     "  - {name: 柴油, symbol: W5.4, q_t: 22.95}\n", "utf8")
@@ -197,7 +233,17 @@ def test_command_takes_a_file_of_cases_and_speaks_chinese(capsys: pytest.Capture
     assert "构成一级重大危险源,R = 100" in out
 
 
-@pytest.mark.parametrize("body", ["", "[]", "items: []", "items: [{name: 氨, q_t: 1}]", "a: [", "exposed_persons_500m: 1\nitems: [{name: 无此物, q_t: 1}]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "items: []",
+        "items: [{name: 氨, q_t: 1}]",
+        "a: [",
+        "exposed_persons_500m: 1\nitems: [{name: 无此物, q_t: 1}]",
+    ],
+)
 def test_command_refuses_gently(body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                 monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "bad.yaml"

@@ -42,10 +42,14 @@ def test_out_of_reach_is_404_like_unknown(cast: Cast) -> None:
 
 
 def test_family_path_and_points(cast: Cast) -> None:
-    group = Subject.objects.create(kind="tank_group", code="TG1", name="罐组", parent=cast.jia, top=cast.jia, region="370829001")
+    group = Subject.objects.create(
+        kind="tank_group", code="TG1", name="罐组", parent=cast.jia, top=cast.jia, region="370829001"
+    )
     Subject.objects.filter(pk=cast.tank.pk).update(parent=group)
     tree = read.family(cast.jia)
-    assert [(n["subject"].code, [(c["subject"].code, c["points"]) for c in n["parts"]]) for n in tree] == [("TG1", [("V101", 1)])]
+    assert [(n["subject"].code, [(c["subject"].code, c["points"]) for c in n["parts"]]) for n in tree] == [
+        ("TG1", [("V101", 1)])
+    ]
     assert [s.code for s in read.path(Subject.objects.get(pk=cast.tank.pk))] == [cast.jia.code, "TG1", "V101"]
     assert list(read.points_of(cast.jia)) == list(read.points_of(cast.tank)) == [cast.level]
 

@@ -14,9 +14,22 @@ def loaded(db: None) -> None:
     regions.load_all()
 
 
-@pytest.mark.parametrize(("given", "kept"), [
-    ("370000", "37"), ("370800", "3708"), ("370829", "370829"), ("370829000000", "370829"), ("370829001000", "370829001"),
-    ("370829100", "370829100"), ("441900", "4419"), ("3708", "3708"), ("37", "37"), (" 370829 ", "370829"), ("", "")])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("370000", "37"),
+        ("370800", "3708"),
+        ("370829", "370829"),
+        ("370829000000", "370829"),
+        ("370829001000", "370829001"),
+        ("370829100", "370829100"),
+        ("441900", "4419"),
+        ("3708", "3708"),
+        ("37", "37"),
+        (" 370829 ", "370829"),
+        ("", ""),
+    ],
+)
 def test_codes_in_any_spelling(given: str, kept: str) -> None:
     assert regions.normalise(given) == kept
 
@@ -92,7 +105,9 @@ def test_towns_and_grids_take_the_next_free_code(loaded: None) -> None:
     assert regions.path_names(grid.code) == ["山东省", "济宁市", "嘉祥县", "样例一街道", "第一网格"]
 
 
-@pytest.mark.parametrize(("parent", "name"), [("3708", "甲镇"), ("370829", ""), ("999999", "甲镇"), ("370829", "字" * 61)])
+@pytest.mark.parametrize(
+    ("parent", "name"), [("3708", "甲镇"), ("370829", ""), ("999999", "甲镇"), ("370829", "字" * 61)]
+)
 def test_nothing_is_added_in_the_wrong_place(loaded: None, parent: str, name: str) -> None:
     with pytest.raises(BadInput):
         regions.add(parent, name, actor="city")

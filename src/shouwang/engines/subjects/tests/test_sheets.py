@@ -43,7 +43,10 @@ def test_tabs_and_semicolons() -> None:
 def test_excel_numbers_become_clean_text() -> None:
     file = xlsx([["编码*", " 名称 ", "下限"], [370829, "罐", 85.0], [None, None, None], ["V2", True, 0.1]])
     rows = sheets.read(file, "a.xlsx", COLUMNS)
-    assert [r.cells for r in rows] == [{"code": "370829", "name": "罐", "low": "85"}, {"code": "V2", "name": "是", "low": "0.1"}]
+    assert [r.cells for r in rows] == [
+        {"code": "370829", "name": "罐", "low": "85"},
+        {"code": "V2", "name": "是", "low": "0.1"},
+    ]
     assert [r.number for r in rows] == [2, 4]  # as the spreadsheet numbers them
 
 

@@ -22,6 +22,7 @@ from shouwang.engines.subjects.models import Region, Subject
 from shouwang.engines.telemetry import credentials
 from shouwang.engines.telemetry.models import Source
 from shouwang.kernel import clock, events, orders, params
+from shouwang.kernel.errors import BadInput, NotAllowed
 from shouwang.kernel.models import Account, ApiToken, Event, Grant, Param
 from shouwang.surfaces.console import appoint, password
 
@@ -243,7 +244,7 @@ def test_a_grant_bound_to_a_line_or_an_enterprise_gives_no_more_than_that(cast: 
     coal = Account.objects.create(username="coal", name="煤")
     Grant.objects.create(account=coal, role="city_supervisor", region="3708", line="coal")
     for line in ("", "hazchem"):
-        with pytest.raises(appoint.NotAllowed):
+        with pytest.raises(NotAllowed):
             appoint.create(coal, {"username": "meikuang", "name": "煤矿监管", "role": "county_supervisor",
                                   "region": "370829", "line": line})
     appoint.create(coal, {"username": "meikuang", "name": "煤矿监管", "role": "county_supervisor", "region": "370829",
@@ -343,7 +344,7 @@ def test_what_is_typed_has_the_shape_of_what_is_in_force(typed: str, now: Any, g
     if good:
         orders.typed("x", typed, now)
     else:
-        with pytest.raises(orders.BadInput):
+        with pytest.raises(BadInput):
             orders.typed("x", typed, now)
 
 
@@ -360,14 +361,14 @@ def test_a_rejected_proposal_is_gone_but_its_words_stay(cast: Cast) -> None:
 def test_a_proposal_whose_day_has_passed_cannot_be_approved(cast: Cast) -> None:
     row = orders.propose(cast.city, "access.failures", locality="cn_3708", since=clock.today(), value="4", basis="b",
                          mark="D", reason="r")
-    with clock.at(clock.now() + timedelta(days=1)), pytest.raises(orders.BadInput):
+    with clock.at(clock.now() + timedelta(days=1)), pytest.raises(BadInput):
         orders.approve(cast.city2, row)
 
 
 def test_a_line_bound_supervisor_does_not_move_everybodys_limits(cast: Cast) -> None:
     coal = Account.objects.create(username="coal", name="煤")
     Grant.objects.create(account=coal, role="city_supervisor", region="3708", line="coal")
-    with pytest.raises(orders.NotAllowed):
+    with pytest.raises(NotAllowed):
         orders.propose(coal, "access.failures", locality="cn_3708", since=clock.today(), value="4", basis="b", mark="D",
                        reason="r")
 

@@ -217,6 +217,6 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
     tilted: () => map.getPitch() > 10,
     tilt: (up) => { tilted = up; fit(700); },
     label: (text) => map.getCanvas().setAttribute("aria-label", text),
-    idle: () => new Promise((done) => map.once("idle", done)),
+    idle: () => new Promise((done) => { map.once("idle", done); setTimeout(done, 6000); }),
   };
 }
