@@ -11,6 +11,7 @@ from shouwang.surfaces.api import api
 
 METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = {"date-time": "2026-06-01T08:00:00+08:00", "date": "2026-06-01", "binary": None}
+FILE = "a file"
 PLAIN = {"string": "x", "integer": 1, "number": 1.0, "boolean": True, "object": {}, "array": []}
 
 
@@ -79,7 +80,7 @@ def _value(shape: dict[str, Any], schema: Any) -> Any:
     if shape.get("properties"):
         return {n: _value(p, schema) for n, p in shape["properties"].items() if n in shape.get("required", [])}
     if shape.get("format") == "binary":
-        return SimpleUploadedFile("x.csv", "名称\n".encode(), "text/csv")
+        return FILE
     if shape.get("enum"):
         return shape["enum"][0]
     return EXAMPLES.get(shape.get("format", "")) or PLAIN[shape.get("type", "string")]
@@ -91,5 +92,7 @@ def send(client: Any, op: Operation, path: str, **extra: Any) -> Any:
         return client.get(path, op.query, **extra)
     verb = getattr(client, op.method.lower())
     if op.form is not None:
-        return verb(path, op.form, **extra)
+        form = {k: SimpleUploadedFile("x.csv", "名称\n".encode(), "text/csv") if v is FILE else v
+                for k, v in op.form.items()}
+        return verb(path, form, **extra)
     return verb(path, json.dumps(op.body or {}), content_type="application/json", **extra)

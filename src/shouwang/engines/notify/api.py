@@ -150,8 +150,10 @@ def read_back(request: HttpRequest, pk: int, said: ReadingBack) -> NoticeOut:
 @allowed("rosters.see")
 def posts(request: HttpRequest) -> list[PostOut]:
     """Posts within reach."""
+    found = list(_posts(request, "rosters.see"))
+    seated = roster.seated(found)
     return [PostOut(id=p.pk, name=p.name, role=p.role, region=p.region, phone=p.phone,
-                    on_duty=[a.name for a in roster.on_duty(p)]) for p in _posts(request, "rosters.see")]
+                    on_duty=[a.name for a in seated.get(p.pk, [])]) for p in found]
 
 
 @router.get("/posts/{pk}/shifts", response=list[ShiftOut], summary="一个岗位的班次")

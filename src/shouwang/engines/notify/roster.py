@@ -31,6 +31,16 @@ def on_duty(post: Post, at: datetime | None = None) -> list[Account]:
     return list({s.account_id: s.account for s in shifts.select_related("account").order_by("starts", "pk")}.values())
 
 
+def seated(posts: Iterable[Post]) -> dict[int, list[Account]]:
+    """Who is at each of these posts now, by post id: one query."""
+    now = clock.now()
+    out: dict[int, dict[int, Account]] = {}
+    shifts = Shift.objects.filter(post__in=list(posts), starts__lte=now, ends__gt=now, account__is_active=True)
+    for shift in shifts.select_related("account").order_by("starts", "pk"):
+        out.setdefault(shift.post_id, {})[shift.account_id] = shift.account
+    return {post: list(people.values()) for post, people in out.items()}
+
+
 def who(role: str, region: str, subject: int | None = None, at: datetime | None = None) -> list[Account]:
     """Who is on duty for a role over a place at a moment."""
     post = post_for(role, region, subject)

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationError
+from ninja.renderers import JSONRenderer
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
@@ -44,9 +45,15 @@ def by_session(request: HttpRequest) -> Account | None:
     return request.user
 
 
+class Readable(JSONRenderer):
+    """Chinese as it is written, not as escapes."""
+
+    json_dumps_params = {"ensure_ascii": False}
+
+
 api = NinjaAPI(title="守望 Shouwang", version="1", urls_namespace="api", docs_url=None, openapi_url="openapi.json",
                description="城市安全生产监管平台的接口。设备上报走 /api/v1/{token}/telemetry。",
-               auth=[Bearer(), by_session])
+               renderer=Readable(), auth=[Bearer(), by_session])
 v1 = Router()
 v1.add_router("/alerts", rules)
 for router in (subjects, telemetry, flows, notify):
