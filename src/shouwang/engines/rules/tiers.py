@@ -205,14 +205,18 @@ def _differs(c: Any, kind: Any, s: Any, active: Any, x: Any, outside: Any) -> An
 
 
 @jit
-def _look(c: Any, kind: Any, x: Any, outside: Any, t: Any) -> Any:
-    """Start the delay of every slot the reading speaks against; break those it supports. Returns the new `live`."""
+def _look(c: Any, kind: Any, x: Any, outside: Any, railed: Any, t: Any) -> Any:
+    """Start the delay of every slot the reading speaks against; break those it supports. Returns the new `live`.
+
+    A value at or beyond the instrument's end (`railed`) may be far worse than it says: it raises, it never clears.
+    """
     live = np.int64(c["live"])
     has = np.int64(c["has"])
     for s in range(4):
         bit = 1 << s
         if has & bit:
-            if not _differs(c, kind, s, live & bit != 0, x, outside):
+            active = live & bit != 0
+            if (railed and active) or not _differs(c, kind, s, active, x, outside):
                 live &= ~(bit << 4)
             elif not live & (bit << 4):
                 live |= bit << 4
@@ -239,10 +243,11 @@ def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev
     q, t, x = np.int64(r["q"]), np.int64(r["last_t"]), np.int64(r["v"])
     outside = q == OVER_RANGE or (q <= UNCERTAIN and (x > r["high"] or x < r["low"]))
     kind = c["kind"]
+    railed = kind == LIMIT and q == OVER_RANGE
     told = k
-    if (q != NO_DATA) if kind == SILENT else (q <= UNCERTAIN or (kind == RANGE and outside)):
+    if (q != NO_DATA) if kind == SILENT else (q <= UNCERTAIN or q == OVER_RANGE):
         before = np.int64(c["live"])
-        c["live"] = _settle(c, _look(c, kind, x, outside, t), before, ref, t)
+        c["live"] = _settle(c, _look(c, kind, x, outside, railed, t), before, ref, t)
         told = _change(pts, p, checks, j, before, ref, t, now, ev, k)
     if told == k and kind == LIMIT and c["tier"] != 0 and c["quality"] != q:
         told = _mark(pts, p, checks, j, t, now, ev, k)

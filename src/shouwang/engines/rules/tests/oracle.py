@@ -2,7 +2,8 @@
 
 A tier begins when its condition has held for the on-delay: counted from the first reading over the limit, broken by a
 reading that is not, running out by itself. It ends on a reading that is back beyond the reset and has been so for the
-off-delay. Only good and uncertain readings count. Late readings count for nothing. The gravest begun tier is told.
+off-delay. Good and uncertain readings count; one beyond the instrument's range may begin a tier and never ends one
+(the truth may be far worse). Late readings count for nothing. The gravest begun tier is told.
 """
 
 from dataclasses import dataclass, field
@@ -63,16 +64,16 @@ class Oracle:
             return
         self.until(t)
         self.last_t, self.heard = t, quality
-        if quality in ("good", "uncertain"):
+        if quality in ("good", "uncertain", "over_range"):
             for tier in self.tiers:
-                self.look(tier, t, x)
+                self.look(tier, t, x, quality == "over_range")
             self.tell(t)
         if self.shown and quality != self.quality:
             self.quality = quality
             self.told.append((t, "quality", self.shown))
 
-    def look(self, tier: Tier, t: int, x: Decimal) -> None:
-        turns = tier.back(x) if tier.begun else tier.over(x)
+    def look(self, tier: Tier, t: int, x: Decimal, railed: bool) -> None:
+        turns = tier.back(x) and not railed if tier.begun else tier.over(x)
         if not turns:
             tier.turning_since = None
             return

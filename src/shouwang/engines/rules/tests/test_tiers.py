@@ -172,12 +172,18 @@ def test_a_sensor_back_between_two_looks_was_not_silent() -> None:
     assert b.told == []
 
 
-@pytest.mark.parametrize("bad", ["calibration", "fault", "no_data", "over_range"])
+@pytest.mark.parametrize("bad", ["calibration", "fault", "no_data"])
 def test_a_reading_of_bad_quality_neither_raises_nor_clears(bad: str) -> None:
     assert brief(bench().play(f"95!{bad}x10")) == []
     told = bench().play(f"91 20!{bad}x10 91")
     assert brief(told) == [(0, "raised", 2), (1000, "quality", 2), (11000, "quality", 2)]
     assert [x.quality for x in told] == ["good", bad, "good"]
+
+
+def test_a_reading_beyond_the_instrument_raises_and_never_clears() -> None:
+    assert brief(bench().play("95!over_range")) == [(0, "raised", 2)]  # a gas jump straight past the detector's range
+    told = bench().play("91 20!over_rangex6 91 20")
+    assert brief(told) == [(0, "raised", 2), (1000, "quality", 2), (7000, "quality", 2), (8000, "cleared", 0)]
 
 
 def test_an_uncertain_reading_counts_and_says_so() -> None:
@@ -202,7 +208,9 @@ def test_out_of_range_is_an_alert_of_its_own() -> None:
     b = bench(0, 0, ("x.range", 1, in_range()), low=0, high=10000)
     told = b.play("50 100.01!over_range 101!over_range 50!calibration 50")
     assert [(x.rule, x.kind, x.at, x.value, x.limit) for x in told] == [
-        ("x.range", "raised", 1000, 100.01, 100.0), ("x.range", "cleared", 4000, 50.0, None)]
+        ("hazchem.level", "raised", 1000, 100.01, 90.0), ("x.range", "raised", 1000, 100.01, 100.0),
+        ("hazchem.level", "quality", 3000, 101.0, 90.0),
+        ("hazchem.level", "cleared", 4000, 50.0, 90.0), ("x.range", "cleared", 4000, 50.0, None)]
     assert [x.kind for x in b.play("-0.01")] == ["raised", "raised"]  # below the range, and LL with good quality
 
 
