@@ -50,4 +50,4 @@ def _cleaning_between_tests() -> None:
         for table in tables:
             append_only.protect(self.connection, table)
 
-    BaseDatabaseOperations.execute_sql_flush = clean  # type: ignore[method-assign]
+    BaseDatabaseOperations.execute_sql_flush = clean  # type: ignore[method-assign,assignment]

@@ -107,7 +107,7 @@ class Situation:
         self._until(clock.from_ms(max(ends)), SECOND)
 
     def _give(self, sample: series.Sample, point: Point) -> None:
-        value = (sample.value or Decimal(0)).scaleb(point.digits).to_integral_value(ROUND_HALF_EVEN)
+        value = Decimal(sample.value or 0).scaleb(point.digits).to_integral_value(ROUND_HALF_EVEN)
         row = self.plan.index[point.pk]
         batch = Batch(np.array([row], np.uint32), np.array([sample.t], np.int64), np.array([int(value)], np.int32),
                       np.array([quality.code(sample.quality)], np.uint8),
@@ -152,7 +152,8 @@ class Situation:
         """The alert (active) and the matter are as said."""
         if "alert" in want:
             alert = self.alert(want["alert"])
-            assert alert is not None and alert.active, f"{want['alert']} 没有报警"
+            assert alert is not None, f"{want['alert']} 没有报警"
+            assert alert.active, f"{want['alert']} 已经恢复"
             _same(want, {"level": alert.level, "highest": alert.highest, "tier": alert.tier,
                          "value": alert.last_value, "quality": alert.quality, "kind": alert.kind})
         if "matter" in want:
@@ -167,7 +168,8 @@ class Situation:
     def do_cleared(self, rule: str) -> None:
         """The episode has ended."""
         alert = self.alert(rule)
-        assert alert is not None and not alert.active, f"{rule} 还没有恢复"
+        assert alert is not None, f"{rule} 没有报过警"
+        assert not alert.active, f"{rule} 还没有恢复"
 
     def do_act(self, what: dict[str, Any]) -> None:
         """Somebody of the cast acts on a matter."""

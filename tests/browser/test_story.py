@@ -13,10 +13,11 @@ from shouwang.engines.telemetry import credentials
 from shouwang.engines.telemetry.models import Channel, Source
 from shouwang.kernel.models import Grant
 firm = Subject.objects.get(pk=Grant.objects.get(account__username="qiye").subject)
-token = credentials.make_source("story", "gateway", firm)
+_, token = credentials.make_source("story", "gateway", firm)
 tank = Subject.objects.create(kind="gas_detector", code="story-gd", name="故事探测器", parent=firm, top=firm,
                               region=firm.region, line=firm.line)
-point = Point.objects.create(subject=tank, code="STORY-1", name="可燃气体", quantity="combustible", unit="%LEL", digits=1,
+point = Point.objects.create(subject=tank, code="STORY-1", name="可燃气体", quantity="combustible", unit="%LEL",
+                            digits=1,
                              range_low=0, range_high=100)
 Channel.objects.create(point=point, source=Source.objects.get(name="story"), device="GD", key="lel")
 print(json.dumps({"token": token, "firm": firm.name, "point": point.pk}))

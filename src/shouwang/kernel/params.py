@@ -102,7 +102,8 @@ def lookup(path: str, on: date, locality: str = "cn") -> Dated:
     for place in lineage(locality):
         dated = (*_rows.get((place, path), ()), *_files.get((place, path), ()))
         if found := [d for d in dated if d.since <= on]:
-            return max(found, key=_since)
+            newest: Dated = max(found, key=_since)
+            return newest
     raise ContentError(f"参数 {path} 在 {on} 的 {locality} 没有生效值;请在参数页录入,或检查 params.yaml")
 
 

@@ -27,7 +27,8 @@ def titled(spec: Any) -> str:
     """A declared item's title in the reader's language; Chinese where no English stands."""
     if spec is None:
         return ""
-    return (english() and getattr(spec, "title_en", "")) or getattr(spec, "title", str(spec))
+    chosen = getattr(spec, "title_en", "") if english() else ""
+    return str(chosen or getattr(spec, "title", spec))
 
 
 @register.filter
@@ -133,7 +134,8 @@ ICONS = {
     "list": "M5 6h14M5 12h14M5 18h14",
     "camera": "M4 8h3l2-3h6l2 3h3v11H4zM12 10a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7z",
     "picture": "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.500 9.500h.01",
-    "people": "M9 5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM3 19c.6-3.6 3-5 6-5s5.4 1.4 6 5M16 6a3 3 0 0 1 0 6M17 14c2.5.3 3.700 2 4 5",
+    "people": ("M9 5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM3 19c.6-3.6 3-5 6-5s5.4 1.4 6 5"
+               "M16 6a3 3 0 0 1 0 6M17 14c2.5.3 3.7 2 4 5"),
 }
 
 
