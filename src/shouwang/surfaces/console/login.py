@@ -96,9 +96,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _again(request, target, _("这个地址登录失败次数过多,请 15 分钟后再试"), 429)
     if request.session.get("half_in") and "code" in request.POST:
         return _second_step(request, target)
-    account = authenticate(request, username=request.POST.get("username"), password=request.POST.get("password"))
+    username = request.POST.get("username", "").replace("\0", "").strip()[:60]
+    account = authenticate(request, username=username, password=request.POST.get("password"))
     if not isinstance(account, Account):
-        events.emit("access.login_failed", actor=str(request.POST.get("username", ""))[:60], about=_about(request))
+        events.emit("access.login_failed", actor=username, about=_about(request))
         return _again(request, target, _("账号或密码不对,或账号已锁定;多次失败会锁定 15 分钟"), 400)
     if account.totp_secret:
         request.session["half_in"] = account.pk
@@ -123,7 +124,7 @@ def take_code(account: Account, code: str) -> bool:
     step = int(clock.now().timestamp()) // 30
     totp = pyotp.TOTP(account.totp_secret)
     for at in (step, step - 1, step + 1):
-        if secrets.compare_digest(totp.at(at * 30), code.strip()[:6]):
+        if secrets.compare_digest(totp.at(at * 30).encode(), code.strip().encode()):
             return bool(Account.objects.filter(pk=account.pk, totp_last__lt=at).update(totp_last=at))
     return False
 
