@@ -20,7 +20,7 @@ from shouwang.kernel.errors import BadInput
 MOST_BYTES = 10 * 1024 * 1024
 MOST_UNPACKED = 120 * 1024 * 1024
 MOST_ROWS = 20_000
-MOST_COLUMNS = 200
+SPARE = 20  # columns looked at beyond those known, to tell of foreign headings
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 BROKEN = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -59,7 +59,7 @@ def read(file: bytes, filename: str, columns: Sequence[Column]) -> list[Row]:
         raise BadInput(f"{filename}:文件是空的")
     if len(file) > MOST_BYTES:
         raise BadInput(f"{filename}:文件超过 {MOST_BYTES // 1024 // 1024} MB,请分批导入")
-    grid = _grid(file, filename)
+    grid = _grid(file, filename, len(columns) + SPARE)
     head = next(grid, None)
     if head is None:
         raise BadInput(f"{filename}:没有表头;请下载模板后填写")
@@ -67,10 +67,10 @@ def read(file: bytes, filename: str, columns: Sequence[Column]) -> list[Row]:
     return list(_rows(filename, grid, ids))
 
 
-def _grid(file: bytes, filename: str) -> Iterator[tuple[int, list[str]]]:
+def _grid(file: bytes, filename: str, width: int) -> Iterator[tuple[int, list[str]]]:
     lower = filename.lower()
     if file[:4] == b"PK\x03\x04" and not lower.endswith(".csv"):
-        return _excel(file, filename)
+        return _excel(file, filename, width)
     if file[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise BadInput(f"{filename}:是旧版 .xls 或加密文件,请另存为 .xlsx(不加密)再导入")
     if lower.endswith((".csv", ".txt")):
@@ -78,13 +78,13 @@ def _grid(file: bytes, filename: str) -> Iterator[tuple[int, list[str]]]:
     raise BadInput(f"{filename}:只能导入 .xlsx 或 .csv 文件")
 
 
-def _excel(file: bytes, filename: str) -> Iterator[tuple[int, list[str]]]:
+def _excel(file: bytes, filename: str, width: int) -> Iterator[tuple[int, list[str]]]:
     _refuse_bomb(file, filename)
     try:
         book = load_workbook(io.BytesIO(file), read_only=True, data_only=True, keep_links=False)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()
-        for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
+        for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=width), 1):
             yield number, [_text(c) for c in cells]
     except Exception as wrong:  # openpyxl raises nearly anything on a damaged file
         if isinstance(wrong, BadInput):

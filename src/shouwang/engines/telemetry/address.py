@@ -10,6 +10,8 @@ from shouwang.kernel.models import Account
 
 from .models import Channel, Source
 
+ADDRESS = ("source__name", "device", "key")
+
 
 class Address:
     """Three columns that go together: all filled, or all empty (the point then has no address)."""
@@ -31,8 +33,8 @@ class Address:
 
     def differs(self, rows: list[Row]) -> set[str]:
         """Point codes whose address would change."""
-        standing = Channel.objects.filter(point__code__in=[r.get("code") for r in rows])
-        now = {c.point.code: _of(c) for c in standing.select_related("point", "source")}
+        found = Channel.objects.filter(point__code__in=[r.get("code") for r in rows])
+        now = {code: tuple(address) for code, *address in found.values_list("point__code", *ADDRESS)}
         return {r.get("code") for r in rows if r.has("source") and now.get(r.get("code"), ("", "", "")) != _cells(r)}
 
     def write(self, rows: list[Row], ids: dict[str, int]) -> None:
@@ -47,16 +49,12 @@ class Address:
 
     def shown(self, ids: list[int]) -> dict[int, dict[str, Any]]:
         """Address cells by point id."""
-        return {c.point_id: dict(zip(("source", "device", "key"), _of(c), strict=True))
-                for c in Channel.objects.filter(point__in=ids).select_related("source")}
+        found = Channel.objects.filter(point__in=ids).values_list("point_id", *ADDRESS)
+        return {pk: dict(zip(("source", "device", "key"), address, strict=True)) for pk, *address in found}
 
 
 def _cells(row: Row) -> tuple[str, str, str]:
     return row.get("source"), row.get("device"), row.get("key")
-
-
-def _of(channel: Channel) -> tuple[str, str, str]:
-    return channel.source.name, channel.device, channel.key
 
 
 def _sources(rows: list[Row]) -> dict[str, Source]:
@@ -64,14 +62,14 @@ def _sources(rows: list[Row]) -> dict[str, Source]:
     return {s.name: s for s in named.select_related("enterprise")}
 
 
-def _taken(rows: list[Row]) -> dict[tuple[str, str, str], str]:
+def _taken(rows: list[Row]) -> dict[tuple[str, ...], str]:
     """Addresses already in use, by other points than those of the sheet."""
     codes = {r.get("code") for r in rows}
-    found = Channel.objects.filter(source__name__in={r.get("source") for r in rows}).select_related("source", "point")
-    return {_of(c): c.point.code for c in found if c.point.code not in codes}
+    found = Channel.objects.filter(source__name__in={r.get("source") for r in rows})
+    return {tuple(address): code for code, *address in found.values_list("point__code", *ADDRESS) if code not in codes}
 
 
-def _look(row: Row, sources: dict[str, Source], taken: dict[tuple[str, str, str], str],
+def _look(row: Row, sources: dict[str, Source], taken: dict[tuple[str, ...], str],
           seen: dict[tuple[str, str, str], int], account: Account) -> Problem | None:
     name, device, key = address = _cells(row)
     if not any(address):
