@@ -89,7 +89,7 @@ def _photo(name: str, content: bytes) -> tuple[str, str]:
             if picture.width * picture.height > MAX_PIXELS:
                 raise BadInput(f"照片 {name} 有 {picture.width}×{picture.height} 像素,太大;请缩小后再传")
             kind = picture.format or ""
-            picture.draft("RGB", (picture.width // 8, picture.height // 8))
+            picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))
             picture.load()
     except BadInput:
         raise

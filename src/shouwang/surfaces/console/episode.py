@@ -62,17 +62,25 @@ def about(account: Any, alert: Alert, matter: Matter | None = None) -> dict[str,
     """Everything a page says of a warning and of its matter, for this person."""
     seen = access.may(account, "matters.see")
     matter = matter or (flows.matters(account, {"about": f"alert:{alert.pk}"}).first() if seen else None)
+    now = live.latest([alert.point_id]).get(alert.point_id)
     since, until = alert.opened_at, alert.cleared_at or clock.now()
     return row(alert, matter) | {
         "why": why(alert), "guidance": read.guidance(alert), "isa": read.isa_letter(alert),
         "isa_words": _(ISA[read.isa_letter(alert)]), "place": " · ".join(regions.path_names(alert.region)[1:]),
-        "now": live.latest([alert.point_id]).get(alert.point_id), "still": read.recovered(f"alert:{alert.pk}"),
+        "now": now, "still": read.recovered(f"alert:{alert.pk}"),
         "shelved": alert.shelved_until is not None and alert.shelved_until > clock.now(),
         "may_acknowledge": alert.active and not alert.acked_at and _may(account, "alerts.acknowledge", alert),
         "may_shelve": alert.active and _may(account, "alerts.shelve", alert),
         "longest_shelf": act.longest_shelf(alert), "reasons": [_(r) for r in SHELF_REASONS],
         "since_ms": int(since.timestamp() * 1000), "until_ms": int(until.timestamp() * 1000),
-        "story": story(alert, matter)} | (hand(account, matter) if matter else {})
+        "worst": _worst(alert, now), "story": story(alert, matter)} | (hand(account, matter) if matter else {})
+
+
+def _worst(alert: Alert, now: live.Live | None) -> float | None:
+    """The gravest reading known: the alert's own, or the newest one where that goes further."""
+    if alert.worst_value is None or not alert.active or now is None or now.value is None or now.quality != "good":
+        return alert.worst_value
+    return max(alert.worst_value, now.value) if alert.tier > 0 else min(alert.worst_value, now.value)
 
 
 def _may(account: Any, permission: str, alert: Alert) -> bool:

@@ -93,9 +93,8 @@ def zone(point: Point, now: Any) -> str:
     """hh, h, l, ll where the newest reading is beyond that limit of the point; blank where it is not."""
     if now is None or now.value is None:
         return ""
-    beyond = {"hh": lambda v: now.value >= v, "ll": lambda v: now.value <= v,
-              "h": lambda v: now.value >= v, "l": lambda v: now.value <= v}
-    return next((n for n, test in beyond.items() if (v := getattr(point, n)) is not None and test(float(v))), "")
+    own = {name: float(v) for name in ("hh", "ll", "h", "l") if (v := getattr(point, name)) is not None}
+    return next((n for n, v in own.items() if (now.value >= v if n in ("h", "hh") else now.value <= v)), "")
 
 
 @guarded("readings.see")

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from shouwang.engines.flows import read as flows
 from shouwang.engines.flows import versions
 from shouwang.engines.rules import read as rules
+from shouwang.engines.rules.models import Alert
 from shouwang.engines.subjects import export_rows, major_hazard, read, regions
 from shouwang.engines.subjects.models import Region, Subject
 from shouwang.engines.subjects.spec import graver
@@ -29,7 +31,7 @@ events.declares(subjects__exported="导出了台账")
 SHEET = {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "csv": "text/csv; charset=utf-8"}
 
 
-def _asked(request: HttpRequest) -> dict[str, str]:
+def _asked(request: HttpRequest) -> dict[str, Any]:
     names = ("region", "line", "status", "search")
     return {"kind": request.GET.get("kind", "enterprise")[:40]} | {
         n: request.GET.get(n, "").strip()[:60] for n in names}
@@ -119,7 +121,9 @@ def _open(account: Any, subject: Subject) -> Any:
 
 
 def _live(request: HttpRequest, subject: Subject) -> dict[str, Any]:
-    page = Paginator(read.points_of(subject), PAGE).get_page(request.GET.get("page"))
+    alarmed = Exists(Alert.objects.filter(point=OuterRef("pk"), active=True))
+    found = read.points_of(subject).order_by(alarmed.desc(), "code")  # what is over its limit comes first
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     return {"points": values(page), "page": page, "query": ""}
 
 

@@ -114,9 +114,9 @@ def story(alert: Alert | None, matter: Matter | None) -> list[dict[str, Any]]:
         waiting.setdefault(f"rules.alert_{change.kind}", []).append(change)
     lines = []
     for step in flows.timeline(matter):
-        change = waiting[step.type].pop(0) if waiting.get(step.type) else None
+        own = waiting[step.type].pop(0) if waiting.get(step.type) else None
         lines.append({"at": step.at, "text": step.text, "who": step.who, "note": step.note, "form": step.form,
-                      "files": step.files, "tone": _tone(step.type), "change": change})
+                      "files": step.files, "tone": _tone(step.type), "change": own})
     return lines
 
 

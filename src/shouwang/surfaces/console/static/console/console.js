@@ -31,7 +31,7 @@ document.addEventListener("click", (event) => {
     openDrawer(link.dataset.drawer || link.getAttribute("href"), link);
     return;
   }
-  const row = event.target.closest("tr[data-href]");
+  const row = event.target.closest("tr[data-href], li[data-row]");
   if (row && !event.target.closest("a, button, input, label")) row.querySelector("[data-drawer], a")?.click();
   if (event.target.closest("[data-close]")) closeDrawer();
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;

@@ -45,7 +45,7 @@ const at = (t) => (t === null ? null : t + CHINA); // drawn as UTC, so that ever
 function lines(told, top) {
   return told.limits.map((limit) => ({
     yAxis: limit.value,
-    label: { formatter: `${limit.slot} ${english ? "" : limit.title} ${limit.value}`, position: limit.slot.length === 1 ? "insideStartTop" : "insideEndTop", color: LEVEL[limit.level] ?? INK, fontSize: 11 },
+    label: { formatter: `${limit.slot} ${english ? "" : limit.title} ${limit.value}`, position: limit.slot.length === 1 ? "insideStartTop" : "insideEndTop", color: LEVEL[limit.level] ?? INK, fontSize: 11, backgroundColor: "rgba(252,253,254,.82)", padding: [1, 3] },
     lineStyle: { color: LEVEL[limit.level] ?? INK, type: "dashed", width: 1.2 },
   })).filter((line) => line.yAxis <= top.high && line.yAxis >= top.low);
 }
