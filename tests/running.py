@@ -97,6 +97,22 @@ def running(env: dict[str, str]) -> Iterator[int]:
         assert up.wait(30) == 0
 
 
+@contextmanager
+def crew(env: dict[str, str], *verbs: str) -> Iterator[None]:
+    """Single processes of the product, at work (ingest and beat say so), ended politely."""
+    data = Path(env["SHOUWANG_DATA"])
+    processes = [subprocess.Popen([sys.executable, "-m", "shouwang", verb], env=env) for verb in verbs]
+    try:
+        for verb in {"ingest", "beat"} & set(verbs):
+            until((data / "run" / f"{verb}.json").exists)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        ended = [process.wait(30) for process in processes]
+    assert ended == [0] * len(verbs)
+
+
 def pids(data: Path) -> dict[str, int]:
     """Verb → process id, as the supervisor tells."""
     told: dict[str, int] = json.loads((data / "run" / "pids.json").read_text())

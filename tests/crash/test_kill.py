@@ -1,4 +1,4 @@
-"""kill -9 of any process under load: no acknowledged reading, alert, matter, notice or escalation is lost or doubled."""
+"""kill -9 of any process under load: no acknowledged reading, alert, matter, notice, escalation is lost or doubled."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from tests import running
 from tests.running import pids, rows, until
 
 POINTS = 20
-FLIP = 0.02  # of a reading: to the other side of the limit
+FLIP = 0.06  # of a reading: to the other side of the limit
 VICTIMS = ["ingest", "beat", "ingest", "beat", "history", "web", "ingest", "beat", "ingest"]
 
 # a manager who is told, a ladder that climbs while we kill, an attachment nobody may touch
@@ -117,7 +117,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(city: tuple[Path, dict[str, str
         until(lambda: settled(data, sum(expected.values())), 240)
         read = running.python(env, READ)
 
-    assert sum(expected.values()) > 3 * POINTS, "too quiet a run to prove anything"
+    assert sum(expected.values()) > 2 * POINTS, "too quiet a run to prove anything"
     assert gateway.broken >= 2
     assert Counter(code for code, in rows(data, f"SELECT p.code {ALERTS}")) == expected
     assert_each_once(data)
@@ -130,10 +130,18 @@ def kill_at_random(data: Path) -> None:
     """Each victim once it is back from the last time, at a random moment."""
     chance = random.Random(11)
     for verb in VICTIMS:
-        time.sleep(chance.uniform(0.3, 1.5))
-        victim = pids(data)[verb]
-        os.kill(victim, signal.SIGKILL)
-        until(lambda verb=verb, victim=victim: pids(data)[verb] != victim)  # type: ignore[misc]
+        until(lambda verb=verb: at_work(data, verb))  # type: ignore[misc]
+        time.sleep(chance.uniform(0.2, 1.2))
+        os.kill(pids(data)[verb], signal.SIGKILL)
+    until(lambda: all(at_work(data, v) for v in VICTIMS))
+
+
+def at_work(data: Path, verb: str) -> bool:
+    """Whether the present process of this verb has come up (ingest and beat say so themselves)."""
+    pid, told = pids(data)[verb], data / "run" / f"{verb}.json"
+    if verb in ("ingest", "beat"):
+        return told.exists() and json.loads(told.read_text())["pid"] == pid
+    return alive(pid)
 
 
 ALERTS = ("FROM rules_alert a JOIN subjects_point p ON p.id = a.point_id "

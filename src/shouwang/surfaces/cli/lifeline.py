@@ -45,7 +45,7 @@ def make(folder: Path) -> Lifeline:
     while not _locked(lock):
         if time.monotonic() > until:
             os.close(lock)
-            raise BadInput(f"{folder.parent} 已有一个 shouwang up 在运行;请先停止它,或用 SHOUWANG_DATA 指定别的数据目录")
+            raise BadInput(f"{folder.parent} 已有一个 shouwang up 在运行;请先停止它,或用 SHOUWANG_DATA 指定别的目录")
         if not told:
             told = True
             print("等待上一次运行的进程结束……", flush=True)

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import math
 import os
 import re
 import time
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     """Publish every row with QoS 1 and wait until each is acknowledged; print what was sent."""
     mapping = read_map(args.map)
     rows = list(read_rows(args.file))
-    unknown = [c for c in mapping.columns if rows and c not in rows[0]]
-    if unknown:
+    named = [*([mapping.time] if mapping.time else []), *mapping.columns]
+    if unknown := [c for c in named if rows and c not in rows[0]]:
         raise BadInput(f"{args.file} 里没有这些列:{'、'.join(unknown)};现有:{'、'.join(rows[0])}")
     moments = stamps(rows, mapping)
     sent = Publisher(args.host, args.port or ingest_port(), mapping).play(rows, moments, args.speed)
@@ -73,8 +74,16 @@ def read_map(path: Path) -> Map:
     """The mapping; mistakes are named by key."""
     try:
         return Map.model_validate(content.read_yaml(path))
-    except (ValidationError, OSError) as wrong:
-        raise BadInput(f"对照文件 {path} 有误:{wrong}") from None
+    except OSError as wrong:
+        raise BadInput(f"对照文件 {path} 打不开:{wrong.strerror}") from None
+    except ValidationError as wrong:
+        raise BadInput(f"对照文件 {path} 有误:{';'.join(map(_explain, wrong.errors()))}") from None
+
+
+def _explain(wrong: Any) -> str:
+    where = ".".join(map(str, wrong["loc"])) or "内容"
+    said = {"missing": "缺少 {}", "extra_forbidden": "不认识 {},请核对拼写"}.get(wrong["type"], "{} 的写法不对")
+    return said.format(where)
 
 
 def ingest_port() -> int:
@@ -194,7 +203,10 @@ class Publisher:
     def _message(self, row: Row, at: int) -> tuple[str, int]:
         devices: dict[str, dict[str, Any]] = {}
         for name, column in self.mapping.columns.items():
-            value = _value(row[name], column.factor)
+            try:
+                value = _value(row[name], column.factor)
+            except ValueError:
+                raise BadInput(f"列 {name} 里的 {row[name]!r} 不是数;没有读数请留空,或在对照文件去掉这一列") from None
             if value is not None:
                 devices.setdefault(column.device, {})[column.key] = value
         count = sum(len(v) for v in devices.values())
@@ -202,8 +214,10 @@ class Publisher:
 
 
 def _value(raw: Any, factor: float) -> float | None:
-    """A number, or None for an empty or missing value: no data is never 0."""
+    """A number, or None for an empty, missing or not finite value: no data is never 0."""
     if raw is None or str(raw).strip() in ("", "?"):
         return None
     number = float(raw)
+    if not math.isfinite(number):
+        return None
     return number if factor == 1.0 else number * factor
