@@ -81,10 +81,18 @@ class Changed:
 def drain(folder: Path, name: str = "ingest") -> int:
     """Apply everything the journal holds beyond the position; returns how many lines of alerts it gave."""
     given = 0
+    while (lines := step(folder, name)) is not None:
+        given += lines
+    return given
+
+
+def step(folder: Path, name: str = "ingest") -> int | None:
+    """Apply one batch of what lies beyond the position; None when nothing does. Else the lines of alerts it gave."""
     _know(folder, name)
-    while found := journal.read_after(folder, position(name), BATCH):
-        given += apply(found, name)
-        journal.applied(folder, found[-1].n)
+    if not (found := journal.read_after(folder, position(name), BATCH)):
+        return None
+    given = apply(found, name)
+    journal.applied(folder, found[-1].n)
     return given
 
 
