@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-READY_WITHIN_S = 180
+READY_WITHIN_S = 900
 
 
 @dataclass
@@ -56,10 +57,12 @@ def environment(folder: Path, mqtt: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path | None = None, demo: str = "370800") -> Iterator[Product]:
-    """`shouwang up` until ready (healthz and MQTT), stopped afterwards."""
+def running(city: Path | None = None, demo: str = "370800") -> Iterator[Product]:
+    """`shouwang up` until ready (healthz), stopped afterwards. `city` is a seeded data folder to work on a copy of."""
     with tempfile.TemporaryDirectory(prefix="shouwang-bench-") as scratch:
-        where = folder or Path(scratch)
+        where = Path(scratch) / "city"
+        if city:
+            shutil.copytree(city, where)
         port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-m", "shouwang", "up", "--demo", demo, "--port", str(port)],

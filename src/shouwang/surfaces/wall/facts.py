@@ -11,7 +11,7 @@ from shouwang.kernel.errors import ContentError
 
 def milliseconds(moment: Any) -> int:
     """An aware moment in milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)
+    return round(moment.timestamp() * 1000)
 
 
 def of_alert(alert: Alert) -> dict[str, Any]:
