@@ -22,6 +22,8 @@ LOCALES = PACKAGE / "locale"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 CHINESE = re.compile(r"[一-鿿]")
+LOOK_UP = re.compile(r"\b_\((?!\s*[\"'f])")  # _(TABLE[key]): the words stand in a table
+LOOKED_UP = ("drivers/reasons.py", "kernel/orders.py")  # tables that pages translate
 TITLED = ("permissions", "roles", "levels", "kinds", "quantities", "places", "rules", "flows")
 
 
@@ -89,17 +91,34 @@ def _in_file(path: Path) -> Iterator[tuple[int, str]]:
         text = templatize(text, origin=str(path))
     for line, words, *_rest in extract("python", io.BytesIO(text.encode()), keywords=KEYWORDS):
         yield line, words if isinstance(words, str) else words[0]
-    if path.suffix == ".py" and re.search(r"\b_\((?!\s*[\"'f])", text):
-        yield from _tables(text)
+    if path.suffix == ".py":
+        tree = ast.parse(text)
+        yield from _meanings(tree)
+        if str(path.relative_to(PACKAGE)) in LOOKED_UP or LOOK_UP.search(text):
+            yield from _tables(tree)
 
 
-def _tables(text: str) -> Iterator[tuple[int, str]]:
-    """Chinese values of module-level word tables (`NAMES = {…}`) in a module that translates by look-up."""
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
-            for value in node.value.values:
-                if isinstance(value, ast.Constant) and CHINESE.search(str(value.value)):
-                    yield value.lineno, str(value.value)
+def _meanings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """What `events.declares(name="…")` says of each event: the audit page shows it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "declares":
+            values = [k.value for k in node.keywords]
+            yield from ((v.lineno, str(v.value)) for v in values if isinstance(v, ast.Constant))
+
+
+def _tables(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Chinese values of module-level word tables (`NAMES = {…}`) without an English twin (`NAMES_EN`)."""
+    found = {_name(node): node.value for node in tree.body
+             if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict)}
+    for name, table in found.items():
+        for value in table.values if f"{name}_EN" not in found else ():
+            if isinstance(value, ast.Constant) and CHINESE.search(str(value.value)):
+                yield value.lineno, str(value.value)
+
+
+def _name(node: ast.Assign | ast.AnnAssign) -> str:
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return target.id if isinstance(target, ast.Name) else ""
 
 
 def untitled() -> Iterator[tuple[str, str]]:
