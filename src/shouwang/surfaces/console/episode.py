@@ -73,7 +73,13 @@ def about(account: Any, alert: Alert, matter: Matter | None = None) -> dict[str,
         "may_shelve": alert.active and _may(account, "alerts.shelve", alert),
         "longest_shelf": act.longest_shelf(alert), "reasons": [_(r) for r in SHELF_REASONS],
         "since_ms": int(since.timestamp() * 1000), "until_ms": int(until.timestamp() * 1000),
-        "worst": _worst(alert, now), "story": story(alert, matter)} | (hand(account, matter) if matter else {})
+        "worst": _worst(alert, now), **told(story(alert, matter), matter)} | (hand(account, matter) if matter else {})
+
+
+def told(lines: list[dict[str, Any]], matter: Matter | None) -> dict[str, Any]:
+    """The story, and what was last handed in while the matter is open: who verifies reads it before the button."""
+    handed = next((line for line in reversed(lines) if line["form"] or line["files"]), None)
+    return {"story": lines, "handed": handed if matter is not None and matter.closed_at is None else None}
 
 
 def _worst(alert: Alert, now: live.Live | None) -> float | None:

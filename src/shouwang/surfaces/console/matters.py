@@ -55,7 +55,7 @@ def _show(request: HttpRequest, matter: Matter, wrong: str = "", step: str = "",
           given: Mapping[str, Any] | None = None, status: int = 200) -> HttpResponse:
     account, alert = who(request), _alert(who(request), matter)
     context = episode.about(account, alert, matter) if alert else episode.hand(account, matter) | {
-        "story": story(None, matter), "place": " · ".join(regions.path_names(matter.region)[1:])}
+        **episode.told(story(None, matter), matter), "place": " · ".join(regions.path_names(matter.region)[1:])}
     beside = step in context["acts"] or (step == "delegate" and context["may_delegate"])  # else it is no longer shown
     context |= {"wrong": wrong, "wrong_step": step if beside else "", "given": given or {}}
     return render(request, "console/work/matter.html", context, status=status)

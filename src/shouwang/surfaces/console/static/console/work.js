@@ -39,7 +39,9 @@ function reopen() {
 document.addEventListener("drawer:open", (event) => shown(event.target));
 document.addEventListener("htmx:after:swap", (event) => {
   shown(document);
-  if (event.target.id === "drawer") document.querySelectorAll("#live[data-refresh]").forEach(refresh); // the list behind it
+  if (event.target.id !== "drawer") return;
+  event.target.scrollTop = 0;
+  document.querySelectorAll("#live[data-refresh]").forEach(refresh); // the list behind it
 });
 document.addEventListener("submit", (event) => { // a second tap on a slow network sends nothing twice
   const form = event.target;
@@ -47,4 +49,6 @@ document.addEventListener("submit", (event) => { // a second tap on a slow netwo
   setTimeout(() => { for (const button of form.querySelectorAll("button")) button.disabled = true; }, 0);
   setTimeout(() => { for (const button of form.querySelectorAll("button")) button.disabled = false; }, 8000);
 });
+if (window.matchMedia("(max-width: 640px)").matches) // a phone shows the list first
+  for (const fold of document.querySelectorAll("details.folded")) fold.open = false;
 shown(document);
