@@ -70,14 +70,14 @@ class City:
         self.process.wait(40)
 
 
-def start(folder: Path, enterprises: int = 8, points: int = 160) -> City:
+def start(folder: Path, enterprises: int = 12, points: int = 240) -> City:
     """Migrate, seed, run; ready when /healthz says so."""
     port = free_port()
     environment = {**os.environ, "SHOUWANG_DATA": str(folder), "SHOUWANG_MQTT_PORT": str(free_port()),
                    "SHOUWANG_MODE": "demo", "DJANGO_SETTINGS_MODULE": "shouwang.settings"}
     run = [sys.executable, "-m", "shouwang"]
     subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], env=environment, check=True)
-    subprocess.run([*run, "seed", "370800", "--enterprises", str(enterprises), "--points", str(points)],
+    subprocess.run([*run, "seed", "370800", "--enterprises", str(enterprises), "--points", str(points), "--past", "0"],
                    env=environment, check=True)
     process = subprocess.Popen([*run, "up", "--demo", "", "--port", str(port)], env=environment,
                                stdout=subprocess.DEVNULL)
