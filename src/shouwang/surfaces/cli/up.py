@@ -143,7 +143,9 @@ def watch(crew: list[Process], url: str) -> int:
 def write_pids(crew: list[Process]) -> None:
     """`run/pids.json`: verb → process id, for tools and crash tests."""
     path = Path(settings.DATA) / "run" / "pids.json"
-    path.write_text(json.dumps({p.verb: p.child.pid for p in crew if p.child}), "utf8")
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps({p.verb: p.child.pid for p in crew if p.child}), "utf8")
+    fresh.replace(path)  # whoever reads it finds the old one or the new one, never half
 
 
 def greet(url: str) -> None:
