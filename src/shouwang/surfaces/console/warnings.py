@@ -25,9 +25,10 @@ from .account import who
 from .templatetags.shouwang import titled
 from .words import tier_words
 
-PAGE = 50
+PAGE = 40
 ASKED = ("level", "state", "matter", "scene", "region", "search", "hours", "mine", "kind", "order", "top")
 NARROW = ("scene", "region", "search", "hours", "top")  # what tiles keep: their number is what their click lists
+HEAVY = ("basis", "top__facts", "subject__facts", "point__facts")  # decoded for nothing in a list
 STATES: dict[str, dict[str, Any]] = {
     "open": {"active": True}, "unacknowledged": {"active": True, "acknowledged": False},
     "shelved": {"active": True, "shelved": True}, "recovered": {"active": False}, "all": {}}
@@ -144,7 +145,7 @@ def _codes(code: str) -> list[str]:
 
 def rows(account: Any, alerts: Any) -> list[dict[str, Any]]:
     """Alerts with their tier in words and their newest matter within reach: one query for all matters."""
-    alerts = list(alerts)
+    alerts = list(alerts.defer(*HEAVY) if isinstance(alerts, QuerySet) else alerts)
     matters = _matters(account, [f"alert:{a.pk}" for a in alerts]) if alerts else {}
     return [row(a, matters.get(f"alert:{a.pk}")) for a in alerts]
 
@@ -160,4 +161,4 @@ def _matters(account: Any, about: list[str]) -> dict[str, Matter]:
     if not access.may(account, "matters.see"):
         return {}
     found = flows.matters(account).filter(about__in=about).order_by("pk").select_related(None)
-    return {m.about: m for m in found.select_related("version")}
+    return {m.about: m for m in found.select_related("version").defer("version__body", "data")}

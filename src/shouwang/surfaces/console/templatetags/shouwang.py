@@ -55,16 +55,18 @@ def moment(at: datetime | None, style: str = "minute") -> str:
     return at.astimezone(clock.LOCAL).strftime(styles[style])
 
 
+UNITS = ("天", "小时", "分", "秒")
+
+
 @register.filter
 def span(length: timedelta | None) -> str:
     """3 天 4 小时 / 3 d 4 h: the two largest parts."""
     if length is None:
         return "—"
     seconds = int(abs(length.total_seconds()))
-    parts = [(seconds // 86400, _("天")), (seconds % 86400 // 3600, _("小时")), (seconds % 3600 // 60, _("分")),
-             (seconds % 60, _("秒"))]
-    first = next((i for i, (n, _unit) in enumerate(parts) if n), 3)
-    return " ".join(f"{n} {unit}" for n, unit in parts[first:first + 2] if n) or f"0 {_('秒')}"
+    counts = (seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60, seconds % 60)
+    first = next((i for i, n in enumerate(counts) if n), 3)
+    return " ".join(f"{counts[i]} {_(UNITS[i])}" for i in range(first, min(first + 2, 4)) if counts[i]) or f"0 {_('秒')}"
 
 
 @register.filter
