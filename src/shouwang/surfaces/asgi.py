@@ -1,4 +1,3 @@
-# FRAME: read console/NOTE_TO_FRAME.txt before changing anything here.
 """The web process's door: device telemetry goes straight to the ingest process, everything else to Django."""
 
 from typing import Any

@@ -14,6 +14,8 @@ from shouwang.drivers.thingsboard import Malformed, decode, kind_of, read
 
 @pytest.mark.parametrize("vector", vectors(), ids=lambda v: v["id"])
 def test_every_vector_decodes_to_its_expectation_or_is_rejected(vector: dict[str, Any]) -> None:
+    if vector.get("absent"):
+        pytest.skip(vector["id"])
     if str(vector["expect"]).startswith("reject"):
         with pytest.raises(Malformed, match="JSON"):
             decode(vector["topic"], vector["payload"])
