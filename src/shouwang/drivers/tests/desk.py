@@ -90,7 +90,7 @@ class Desk:
 
 
 def vectors() -> list[dict[str, Any]]:
-    """The public test vectors of ThingsBoard's MQTT payloads, kept outside the project; one that says so when absent."""
+    """The public vectors of ThingsBoard's MQTT payloads, kept outside the project; one that says so when absent."""
     if not VECTORS.exists():
         return [{"id": f"没有 {VECTORS}:用 SHOUWANG_SHARED 指明它的位置", "absent": True}]
     return list(json.loads(VECTORS.read_text())["vectors"])

@@ -1,5 +1,6 @@
 """What a screen says of one alert or matter: the same facts in live stream, ticker and card."""
 
+from datetime import datetime
 from typing import Any
 
 from shouwang.engines.flows.models import Matter
@@ -9,7 +10,7 @@ from shouwang.kernel import content
 from shouwang.kernel.errors import ContentError
 
 
-def milliseconds(moment: Any) -> int:
+def milliseconds(moment: datetime) -> int:
     """An aware moment in milliseconds since 1970."""
     return round(moment.timestamp() * 1000)
 

@@ -66,7 +66,8 @@ def span(length: timedelta | None) -> str:
     seconds = int(abs(length.total_seconds()))
     counts = (seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60, seconds % 60)
     first = next((i for i, n in enumerate(counts) if n), 3)
-    return " ".join(f"{counts[i]} {_(UNITS[i])}" for i in range(first, min(first + 2, 4)) if counts[i]) or f"0 {_('秒')}"
+    parts = [f"{counts[i]} {_(UNITS[i])}" for i in range(first, min(first + 2, 4)) if counts[i]]
+    return " ".join(parts) or f"0 {_('秒')}"
 
 
 @register.filter
