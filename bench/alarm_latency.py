@@ -9,10 +9,12 @@ import argparse
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,7 @@ def ours(product: Product, token: str, args: argparse.Namespace) -> dict[str, An
     """Milliseconds from publish to the row in the browser's ticker."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        page = sign_in(browser.new_page(viewport={"width": 1600, "height": 900}), product)
+        page = sign_in(browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce"), product)
         page.evaluate(WATCH)
         sender = Sender(product, token, args)
         sender.start()
@@ -79,11 +81,26 @@ def ours(product: Product, token: str, args: argparse.Namespace) -> dict[str, An
         page.wait_for_timeout(5000)
         lines, facts = page.evaluate("[window.lines, window.facts]")
         browser.close()
+    recorded = stages(product)
     raised = {published: lines.get(str(alert)) for alert, published, firm in facts if "测量" in firm}
     rows = {t: raised[t] for t in sender.sent if raised.get(t)}
-    return {"in_page": percentiles([row["added"] - t for t, row in rows.items()]),
+    return {"in_database": percentiles([recorded[t] - t for t in sender.sent if t in recorded]),
+            "in_page": percentiles([row["added"] - t for t, row in rows.items()]),
             "on_screen": percentiles([row["shown"] - t for t, row in rows.items() if row["shown"]]),
             "sent": len(sender.sent), "missed": len(sender.sent) - len(rows), "load_average": os.getloadavg()}
+
+
+def stages(product: Product) -> dict[int, float]:
+    """Event time → when the beat began to record the alert (ms): how much of the way lies before the pages."""
+    database = sqlite3.connect(f"file:{product.folder / 'shouwang.db'}?mode=ro", uri=True, timeout=30)
+    told = database.execute("SELECT a.raised_at, a.recorded_at FROM rules_alert a JOIN subjects_point p "
+                            "ON p.id = a.point_id WHERE p.code LIKE 'BENCH-%' AND a.rule = 'mine_net.methane'")
+    return {round(ms(raised)): ms(recorded) for raised, recorded in told}
+
+
+def ms(text: str) -> float:
+    """The database's UTC text in ms since 1970."""
+    return datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000
 
 
 def sign_in(page: Page, product: Product) -> Page:
