@@ -16,6 +16,7 @@ from shouwang.kernel import access, clock, content
 from shouwang.kernel.access import SIGNED_IN, guarded
 
 from .account import who
+from .ingest import reason_title
 from .warnings import row
 from .warnings import rows as warning_rows
 
@@ -41,7 +42,8 @@ def index(request: HttpRequest) -> HttpResponse:
     if context["overview"]:
         context |= _overview(account)
     if access.may(account, "ingest.see"):
-        context["health"] = visible.health(account)
+        told = visible.health(account)
+        context["health"] = told | {"refusals": [(reason_title(k), n) for k, n in told["refused"].items()]}
     return render(request, "console/work/home.html", context)
 
 

@@ -173,8 +173,9 @@ def test_a_stranger_factory_does_not_exist(town: Town) -> None:
 
 def test_the_page_tells_why_on_what_basis_and_who_by_when(town: Town) -> None:
     page = text(town.sign_in("county_supervisor").get(f"/warnings/{town.alert.pk}/"))
-    for words in ("工艺参数越限", "高高报", "达到或高于限值 90", "企业工艺控制指标", "溢", "停止进出料", "企业安全管理员",
-                  "镇街值守", "区县值守", "ISA B", "研判报警", "开出事项", f"/points/{town.alert.point_id}/series.json"):
+    for words in ("工艺参数越限", "高高报", "达到或高于限值 90", "企业工艺控制指标", "溢", "停止进出料",
+                  "企业安全管理员", "镇街值守", "区县值守", "ISA B", "研判报警", "开出事项",
+                  f"/points/{town.alert.point_id}/series.json"):
         assert words in page, words
 
 
