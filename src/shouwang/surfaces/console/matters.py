@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -35,14 +36,23 @@ SHOWN = ("image/jpeg", "image/png", "image/webp")
 @guarded("matters.see")
 def index(request: HttpRequest) -> HttpResponse:
     """Matters within reach, newest first; without a state asked for, the open ones."""
-    asked = {k: request.GET.get(k, "").strip()[:60] for k in KEEP}
-    filters: dict[str, Any] = {k: v for k, v in asked.items() if v}
-    found = read.matters(who(request), filters | ({} if asked["state"] else {"open": "1"}))
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    asked = _asked(request)
+    filters = {k: v for k, v in asked.items() if v}
+    page = Paginator(listed(request), PAGE).get_page(request.GET.get("page"))
     rows = [{"matter": m, "state": versions.state_of(m)} for m in page.object_list]
     return render(request, "console/work/matters.html", {
         "page": page, "rows": rows, "asked": asked, "query": urlencode(filters), "levels": content.every("levels"),
         "states": {sid: titled(s) for flow in content.every("flows") for sid, s in flow.states.items()}})
+
+
+def _asked(request: HttpRequest) -> dict[str, str]:
+    return {k: request.GET.get(k, "").strip()[:60] for k in KEEP}
+
+
+def listed(request: HttpRequest) -> QuerySet[Matter]:
+    """The matters the page's filters ask for."""
+    filters: dict[str, Any] = {k: v for k, v in _asked(request).items() if v}
+    return read.matters(who(request), filters | ({} if "state" in filters else {"open": "1"}))
 
 
 @guarded("matters.see")

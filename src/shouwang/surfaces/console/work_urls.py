@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import episode, home, matters, notices, points, registry, warnings
+from . import episode, export, home, matters, notices, points, registry, warnings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.index, name="home"),
@@ -10,7 +10,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("warnings/<int:pk>/", episode.one, name="warning"),
     path("warnings/<int:pk>/acknowledge/", episode.acknowledge, name="warning-acknowledge"),
     path("warnings/<int:pk>/shelve/", episode.shelve, name="warning-shelve"),
+    path("warnings/export/", export.warnings, name="warnings-export"),
     path("matters/", matters.index, name="matters"),
+    path("matters/export/", export.matters, name="matters-export"),
     path("matters/<int:pk>/", matters.one, name="matter"),
     path("matters/<int:pk>/acts/<slug:step>/", matters.act, name="matter-act"),
     path("matters/<int:pk>/delegate/", matters.delegate, name="matter-delegate"),

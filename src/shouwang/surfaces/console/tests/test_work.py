@@ -424,3 +424,15 @@ def test_more_rows_cost_no_more_questions(town: Town, django_assert_max_num_quer
     for path in ("/warnings/", "/subjects/", "/"):
         with django_assert_max_num_queries(18):
             assert client.get(path).status_code == 200, path
+
+
+def test_the_filtered_list_is_exported_and_written_down(town: Town) -> None:
+    client = town.sign_in("county_supervisor")
+    for path, named in (("/warnings/", "A"), ("/matters/", "M")):
+        sheet = client.get(f"{path}export/?format=csv").content.decode("utf-8-sig").splitlines()
+        assert sheet[0].startswith("编号,等级")
+        assert sheet[1].startswith(named)
+        assert client.get(f"{path}export/?format=xlsx").content.startswith(b"PK")
+        assert client.get(f"{path}export/?format=exe").status_code == 400
+    assert len(client.get("/warnings/export/?format=csv&level=blue").content.decode().splitlines()) == 1
+    assert Event.objects.filter(type="lists.exported").count() == 5
