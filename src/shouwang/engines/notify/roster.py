@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Max, Q, RowRange, Window
 
 from shouwang.kernel import access, clock, content, events
 from shouwang.kernel.errors import BadInput, NotAllowed
@@ -150,26 +150,22 @@ def gaps(region: str = "", days: int = 7) -> list[Gap]:
 
 
 def gaps_of(posts: Iterable[Post], days: int = 7) -> list[Gap]:
-    """Every unmanned stretch of these posts within the coming days, post by post; one query for all."""
+    """Every unmanned stretch of these posts within the coming days, post by post; two queries for all.
+
+    The database finds the shifts that begin later than all before them have ended: a full roster has thousands of
+    shifts and hardly a hole.
+    """
     now, wanted = clock.now(), list(posts)
     until = now + timedelta(days=days)
-    spans: dict[int, list[tuple[datetime, datetime]]] = {}
-    shifts = Shift.objects.filter(post__in=wanted, ends__gt=now, starts__lt=until, account__is_active=True)
-    for post, starts, ends in shifts.order_by("starts").values_list("post_id", "starts", "ends"):
-        spans.setdefault(post, []).append((starts, ends))
-    return [Gap(post, a, b) for post in wanted for a, b in _holes(spans.get(post.pk, []), now, until)]
-
-
-def _holes(spans: Iterable[tuple[datetime, datetime]], begin: datetime,
-           end: datetime) -> Iterable[tuple[datetime, datetime]]:
-    """What the spans (sorted by start) leave open between begin and end."""
-    reached = begin
-    for starts, ends in spans:
-        if starts > reached:
-            yield reached, starts
-        reached = max(reached, ends)
-    if reached < end:
-        yield reached, end
+    shifts = Shift.objects.filter(post__in=wanted, ends__gt=now, starts__lt=until, account__is_active=True).order_by()
+    before = Window(Max("ends"), partition_by=[F("post_id")], order_by=["starts", "ends"], frame=RowRange(end=-1))
+    late = shifts.annotate(before=before).filter(Q(before=None) | Q(starts__gt=F("before")))
+    holes: dict[int, list[tuple[datetime, datetime]]] = {}
+    for post, ended, starts in late.order_by("starts").values_list("post_id", "before", "starts"):
+        holes.setdefault(post, []).append((ended or now, starts))
+    manned = dict(shifts.values_list("post_id").annotate(Max("ends")))
+    return [Gap(post, a, b) for post in wanted
+            for a, b in (*holes.get(post.pk, ()), (manned.get(post.pk, now), until)) if a < b]
 
 
 def duty_roles() -> list[str]:

@@ -1,11 +1,13 @@
 """The API: one router an engine, session or bearer token, errors as JSON in Chinese."""
 
 import hashlib
+from functools import cached_property
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.renderers import JSONRenderer
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
@@ -51,7 +53,20 @@ class Readable(JSONRenderer):
     json_dumps_params = {"ensure_ascii": False}
 
 
-api = NinjaAPI(title="守望 Shouwang", version="1", urls_namespace="api", docs_url=None, openapi_url="openapi.json",
+class Api(NinjaAPI):
+    """Its description is made once: it cannot change while the process runs."""
+
+    def get_openapi_schema(self, *, path_prefix: str | None = None,
+                           path_params: dict[str, Any] | None = None) -> OpenAPISchema:
+        """The OpenAPI document."""
+        return self._schema if path_prefix is None else super().get_openapi_schema(path_prefix=path_prefix)
+
+    @cached_property
+    def _schema(self) -> OpenAPISchema:
+        return super().get_openapi_schema()
+
+
+api = Api(title="守望 Shouwang", version="1", urls_namespace="api", docs_url=None, openapi_url="openapi.json",
                description="城市安全生产监管平台的接口。设备上报走 /api/v1/{token}/telemetry。",
                renderer=Readable(), auth=[Bearer(), by_session])
 v1 = Router()
