@@ -94,8 +94,8 @@ def ours(product: Product, token: str, args: argparse.Namespace) -> dict[str, An
             "on_wire": percentiles([wire.arrived[t] - t for t in sender.sent if t in wire.arrived]),
             "in_page": percentiles([row["added"] - t for t, row in rows.items()]),
             "on_screen": percentiles([row["shown"] - t for t, row in rows.items() if row["shown"]]),
-            "sent": len(sender.sent), "missed": len(sender.sent) - len(rows), "map": "none" if args.no_3d else "drawn without graphics card",
-            "load_average": os.getloadavg()}
+            "sent": len(sender.sent), "missed": len(sender.sent) - len(rows),
+            "map": "none" if args.no_3d else "drawn without graphics card", "load_average": os.getloadavg()}
 
 
 def stages(product: Product) -> dict[int, float]:

@@ -21,8 +21,8 @@ GOAL_MS = 100.0
 ROLES = ("shi", "xian", "zhen", "qiye", "yunwei")
 # {…} is filled with the row a role would look at; a page a role may not open is left out of its column.
 PAGES = (
-    "/", "/wall/", "/wall/map.json?region=370800", "/wall/enterprises.json?region=370800",
-    "/wall/summary.json?region=370800", "/wall/enterprise/{firm}.json",
+    "/", "/wall/", "/wall/map.json?region=3708", "/wall/enterprises.json?region=3708",
+    "/wall/summary.json?region=3708", "/wall/enterprise/{firm}.json",
     "/warnings/", "/warnings/?state=closed", "/warnings/{alert}/", "/matters/", "/matters/{matter}/", "/notices/",
     "/subjects/", "/subjects/{firm}/", "/subjects/{firm}/live/", "/points/{point}/", "/points/{point}/live/",
     "/points/{point}/series.json", "/accounts/", "/accounts/{account}/", "/params/", "/rosters/", "/rosters/{post}/",
@@ -31,7 +31,7 @@ PAGES = (
     "/api/v1/alerts/", "/api/v1/alerts/counts", "/api/v1/alerts/trend", "/api/v1/alerts/regions",
     "/api/v1/alerts/{alert}", "/api/v1/alerts/{alert}/changes", "/api/v1/matters", "/api/v1/matters/{matter}",
     "/api/v1/matters/{matter}/timeline", "/api/v1/notices", "/api/v1/notices/count", "/api/v1/posts",
-    "/api/v1/posts/{post}/shifts", "/api/v1/rosters/gaps", "/api/v1/regions", "/api/v1/subjects",
+    "/api/v1/rosters/gaps", "/api/v1/regions", "/api/v1/subjects",
     "/api/v1/subjects/{firm}", "/api/v1/subjects/{firm}/points", "/api/v1/points", "/api/v1/points/{point}",
     "/api/v1/latest?points={point}", "/api/v1/points/{point}/series", "/api/v1/sources", "/api/v1/ingest/health",
 )
@@ -91,7 +91,8 @@ def rows(account: Any) -> dict[str, int]:
     from shouwang.engines.subjects.models import Point
     from shouwang.kernel import access
 
-    alert = access.scope(Alert.objects.order_by("-id"), account, "alerts.see").first() or Alert.objects.latest("id")
+    newest = Alert.objects.order_by("-id")
+    alert = newest.filter(access.scope(account, "alerts.see")).first() or newest[0]
     matter = Matter.objects.filter(about=f"alert:{alert.pk}").first() or Matter.objects.latest("id")
     point = Point.objects.filter(subject__top=alert.top_id).order_by("id").first()
     return {"alert": alert.pk, "matter": matter.pk, "firm": alert.top_id, "point": point.pk if point else 0,
