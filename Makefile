@@ -49,13 +49,14 @@ browser-needs:  ## Chromium and a Chinese font for the browser tests, where they
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium fonts-noto-cjk; fi
 
 test: install browser-needs  ## every test; what needs a missing service says so loudly
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --ignore=tests/browser
+	$(BIN)/python -m pytest -q tests/browser
 
 POSTGRESQL ?= postgresql://postgres@127.0.0.1:5432/postgres
 .PHONY: test-postgresql
 test-postgresql: install  ## the tests of everything that is stored, again on PostgreSQL
-	SHOUWANG_DATABASE="$(POSTGRESQL)" $(BIN)/python -m pytest -q -m "not crash and not browser" src/shouwang/kernel \
-	  src/shouwang/engines src/shouwang/scenes src/shouwang/surfaces
+	SHOUWANG_DATABASE="$(POSTGRESQL)" $(BIN)/python -m pytest -q -m "django_db and not crash" src/shouwang/kernel \
+	  src/shouwang/engines/flows src/shouwang/engines/notify src/shouwang/engines/rules src/shouwang/engines/subjects
 
 check: install  ## style, types, import contracts, declarations, migrations, docs
 	$(BIN)/ruff check src tests bench

@@ -10,10 +10,13 @@ from . import city as cities
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/browser" in str(item.path):
             item.add_marker(pytest.mark.browser)
+    # Playwright keeps an event loop running in this thread: whoever calls asyncio.run() must come before.
+    items.sort(key=lambda item: "tests/browser" in str(item.path))
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +48,7 @@ def enter(chromium, city):
     def sign_in(username, width=1440, height=900, bypass_csp=False):
         context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=bypass_csp)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("console", lambda m: wrong.append(m.text) if "Content Security Policy" in m.text else None)
         page.goto(f"{city.url}/login/")

@@ -43,7 +43,7 @@ def png() -> bytes:
             + chunk(b"IEND", b""))
 
 
-def until(what, within=40):
+def until(what, within=90):
     end = time.monotonic() + within
     while time.monotonic() < end:
         if got := what():
@@ -72,7 +72,7 @@ def test_from_a_reading_to_a_closed_matter(city, gateway, enter):
     wall.goto(f"{city.url}/wall/")
     wall.wait_for_selector("#live[data-state=live]", timeout=60_000)
     feed(city, gateway, 62.0)
-    expect(wall.locator(".feed")).to_contain_text("可燃气体超限", timeout=20_000)
+    expect(wall.locator(".feed")).to_contain_text("可燃气体超限", timeout=90_000)
 
     found = until(lambda: (m := city.ask(MATTER))["id"] and m)
     county = enter("xian")
