@@ -14,6 +14,7 @@ from shouwang.engines.subjects.spec import Kind, Quantity
 from shouwang.kernel import conditions, content, events, measures, params
 from shouwang.kernel.events import Link
 from shouwang.kernel.fields import Field
+from shouwang.surfaces import urls
 from shouwang.surfaces.cli.verbs import VERBS
 
 SPECS: dict[str, list[type[BaseModel]]] = {
@@ -38,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def pages() -> dict[str, str]:
-    """File name → text of every generated page."""
+    """File name → text of every generated page. Pages declare events too: `urls` brings them all."""
+    assert urls.urlpatterns
     made = {"commands.md": _commands(), "declarations.md": _declarations(), "events.md": _events(),
             "params.md": _params(), "access.md": _access(), "catalog.md": _catalog()}
     titles = [(n, t.splitlines()[0].removeprefix("# ")) for n, t in made.items()]
