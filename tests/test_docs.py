@@ -15,7 +15,8 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src
 
 def test_the_reference_is_current(tmp_path):
     environment = {**os.environ, "SHOUWANG_DATA": str(tmp_path / "data")}
-    subprocess.run([sys.executable, "-m", "shouwang", "reference", "--into", str(tmp_path)], env=environment, check=True)
+    command = [sys.executable, "-m", "shouwang", "reference", "--into", str(tmp_path)]
+    subprocess.run(command, env=environment, check=True)
     for made in tmp_path.glob("*.md"):
         standing = ROOT / "docs" / "reference" / made.name
         assert standing.exists(), f"缺 {made.name}:请运行 shouwang reference"
