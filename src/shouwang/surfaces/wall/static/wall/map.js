@@ -8,6 +8,7 @@ ml.setWorkerUrl(new URL("../vendor/maplibre/maplibre-gl-worker.mjs", import.meta
 
 const PILLARS = 36; // light columns at most: markers cost more than circles
 const PINGS = 6;
+const SHARE = 20; // new facts may take a twentieth of the time: without a graphics card one picture costs what thirty do
 const TILT = { pitch: 42, bearing: -6 };
 const FLAT = { pitch: 0, bearing: 0 };
 
@@ -39,7 +40,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   await map.once("load");
   map.addImage("grain", grain());
   for (const id of ["around", "halo", "outline", "parts", "lines", "firms", "chosen"])
-    map.addSource(id, { type: "geojson", data: EMPTY });
+    map.addSource(id, { type: "geojson", data: EMPTY, promoteId: id === "parts" ? "code" : undefined });
   for (const layer of layers(colours, levels)) map.addLayer(layer);
 
   let sheet = null;
@@ -48,6 +49,8 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   let pings = [];
   let popup = null;
   let shown = null;
+  let painted = { lights: "", shades: {}, at: -Infinity, cost: 0 };
+  let waiting = 0;
 
   let tilted = !narrow();
   const view = () => (tilted ? TILT : FLAT);
@@ -88,16 +91,34 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
     unpop();
     pings.forEach((ping) => ping.remove());
     pings = [];
-    heat({});
+    map.getSource("parts").setData(collection(sheet.parts));
+    map.removeFeatureState({ source: "parts" });
+    painted = { ...painted, lights: "", shades: {} };
     map.setMinZoom(0);
     fit(duration);
   }
 
-  /** Shade the parts: the more open warnings, the brighter. */
-  function heat(counts) {
-    const most = Math.max(1, ...Object.values(counts));
-    map.getSource("parts").setData(collection(sheet.parts.map((part) => ({
-      ...part, properties: { ...part.properties, heat: (counts[part.properties.code] || 0) / most } }))));
+  /** Lights and shades as of now: at once when a person asked, else no oftener than the machine draws with ease. */
+  function show(rows, filter, counts, asked) {
+    clearTimeout(waiting);
+    tally(counts);
+    const paint = () => {
+      const began = performance.now();
+      if (![lights(rows, filter), shades(counts)].some(Boolean)) return;
+      painted.at = began;
+      map.once("idle", () => { painted.cost = performance.now() - began; });
+    };
+    if (asked) return paint();
+    waiting = setTimeout(paint, Math.max(0, painted.at + SHARE * painted.cost - performance.now()));
+  }
+
+  /** Shade the parts: the more open warnings, the brighter. Whether anything changed. */
+  function shades(counts) {
+    const most = Math.max(1, ...Object.values(counts).map(([open]) => open));
+    const changed = sheet.parts.map(({ properties: { code } }) => [code, (counts[code]?.[0] || 0) / most])
+      .filter(([code, heat]) => painted.shades[code] !== heat);
+    for (const [id, heat] of changed) map.setFeatureState({ source: "parts", id }, { heat: painted.shades[id] = heat });
+    return changed.length > 0;
   }
 
   function name(parts) {
@@ -143,22 +164,26 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
     }
   }
 
-  function enterprises(rows, filter) {
+  /** The enterprises as lights in their level's colour, the worst as pillars. Whether anything changed. */
+  function lights(rows, filter) {
     const kept = rows.filter(([, , , , level]) => filter.has(level || "none"));
     const near = rows.length < 60 ? 1 : rows.length < 160 ? 0.5 : rows.length < 600 ? 0.15 : 0;
-    map.getSource("firms").setData(collection(kept.map(([id, , lon, lat, level]) =>
-      featureOf({ type: "Point", coordinates: [lon, lat] }, { id, level, near }))));
+    const data = collection(kept.map(([id, , lon, lat, level]) =>
+      featureOf({ type: "Point", coordinates: [lon, lat] }, { id, level, near })));
+    const print = JSON.stringify(data);
+    if (print === painted.lights) return false;
+    painted.lights = print;
+    map.getSource("firms").setData(data);
     pillars.forEach((pillar) => pillar.remove());
     const rank = { red: 0, orange: 1 };
     pillars = kept.filter(([, , , , level]) => level in rank).sort((a, b) => rank[a[4]] - rank[b[4]]).slice(0, PILLARS)
       .map(([, , lon, lat, level]) => {
         const beam = el("div", { className: `pillar lv-${level}`, "aria-hidden": "true" });
         const marker = new ml.Marker({ element: beam, anchor: "bottom" }).setLngLat([lon, lat]).addTo(map);
-        beam.removeAttribute("role");
-        beam.removeAttribute("aria-label");
-        beam.removeAttribute("tabindex");
+        for (const extra of ["role", "aria-label", "tabindex"]) beam.removeAttribute(extra);
         return marker;
       });
+    return true;
   }
 
   function ping(lon, lat, level) {
@@ -213,7 +238,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   map.on("resize", () => sheet && fit(0));
 
   return {
-    reset, heat, name, tally, enterprises, ping, pop, unpop, fly, fit,
+    reset, show, name, ping, pop, unpop, fly, fit,
     tilted: () => map.getPitch() > 10,
     tilt: (up) => { tilted = up; fit(700); },
     label: (text) => map.getCanvas().setAttribute("aria-label", text),

@@ -37,7 +37,7 @@ export function layers(colours, levels) {
       "line-color": "#2fa8ff", "line-width": 1.2, "line-opacity": 0.55, "line-blur": 0.6,
       "line-translate": [0, 24], "line-translate-anchor": "viewport" } },
     { id: "parts", type: "fill", source: "parts", paint: { "fill-color": [
-      "interpolate", ["linear"], ["get", "heat"], 0, "#0b3765", 0.35, "#0f4a84", 0.7, "#1566a6", 1, "#1c7fc2"] } },
+      "interpolate", ["linear"], ["coalesce", ["feature-state", "heat"], 0], 0, "#0b3765", 0.35, "#0f4a84", 0.7, "#1566a6", 1, "#1c7fc2"] } },
     { id: "grain", type: "fill", source: "outline", paint: { "fill-pattern": "grain" } },
     { id: "parts-glow", type: "line", source: "parts", layout: round, paint: {
       "line-color": "#45b8ff", "line-width": 9, "line-blur": 9, "line-opacity": 0.34 } },

@@ -53,15 +53,11 @@ function tallies() {
   return found;
 }
 
-function showRows() {
+function showRows(asked = true) {
   panels.firms(state.rows, split, state.filter, { words, open: (id) => openFirm(id) });
   for (const button of all(".levels button"))
     button.setAttribute("aria-pressed", String(state.filter.has(button.dataset.level)));
-  if (!map) return;
-  map.enterprises(state.rows, state.filter);
-  const counts = tallies();
-  map.tally(counts);
-  map.heat(Object.fromEntries(Object.entries(counts).map(([code, [open]]) => [code, open])));
+  map?.show(state.rows, state.filter, tallies(), asked);
 }
 
 function showSummary(counted) {
@@ -136,7 +132,7 @@ async function look() {
       fetchJson(`/wall/enterprises.json?${query()}`), fetchJson(`/wall/summary.json?${query()}`)]);
     state.rows = firms.rows;
     showSummary(counted);
-    showRows();
+    showRows(false);
   } catch (wrong) {
     console.warn(words.load_failed, wrong);
   }
