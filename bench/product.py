@@ -62,7 +62,7 @@ def running(city: Path | None = None, demo: str = "370800") -> Iterator[Product]
     with tempfile.TemporaryDirectory(prefix="shouwang-bench-") as scratch:
         where = Path(scratch) / "city"
         if city:
-            shutil.copytree(city, where)
+            shutil.copytree(city, where, ignore=shutil.ignore_patterns("*.sock"))
         port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-m", "shouwang", "up", "--demo", demo, "--port", str(port)],

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from shouwang.engines.telemetry import quality
 from shouwang.engines.telemetry.plan import PointUnits
 
-from .thingsboard import Figure
+from .rows import Figure
 
 INT32 = 2**31
 LONGEST = 400  # characters of one number's text

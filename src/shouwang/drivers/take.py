@@ -1,15 +1,16 @@
 """One payload from a known source: decoded, resolved to points, scaled, offered. Each part stands alone."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shouwang.engines.telemetry.quality import GOOD
 from shouwang.engines.telemetry.seam import Intake, Readings
 
 from .limits import Limits
+from .rows import Figure, Malformed, Message, Row
 from .scale import quick, scale
-from .thingsboard import Figure, Malformed, Message, Row, kind_of, read_as
+from .thingsboard import kind_of, read_as
 
 EXCERPT = 200  # characters of what was refused that may be kept
 
@@ -91,6 +92,24 @@ def take_as(intake: Intake, source: int, kind: tuple[str, bool] | None, payload:
         except Malformed as e:
             problem = str(e)
             refusals.add("malformed", f"{problem} ← {excerpt(payload, secrets)}")
+    return _offer(intake, source, gathered, refusals, done, secrets, problem)
+
+
+def take_rows(intake: Intake, source: int, rows: list[Row], received: int, limits: Limits,
+              done: Callable[[], None], refused: Sequence[tuple[str, str]] = ()) -> Parcel:
+    """Take what a codec has read from one frame; `refused` are (reason, excerpt) of parts it could not read.
+
+    When the intake is full the parcel is `busy`: nothing was taken or counted, `done` is not called.
+    """
+    refusals, gathered = Refusals(), Gathered()
+    for reason, what in refused:
+        refusals.add(reason, what)
+    resolve(intake, source, Message("telemetry", True, rows, []), received, limits, gathered, refusals)
+    return _offer(intake, source, gathered, refusals, done)
+
+
+def _offer(intake: Intake, source: int, gathered: Gathered, refusals: Refusals, done: Callable[[], None],
+           secrets: tuple[str, ...] = (), problem: str = "") -> Parcel:
     taken = len(gathered.point)
     if taken and not intake.offer(source, gathered.readings(), done):
         return Parcel(0, {}, busy=True)

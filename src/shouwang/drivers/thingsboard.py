@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+
+from .rows import Figure, Malformed, Message, Row
 
 DEVICE = {
     "v1/devices/me/telemetry": "telemetry", "v2/t": "telemetry", "v2/t/j": "telemetry",
@@ -25,33 +27,6 @@ QUIET = re.compile(r"v1/gateway/(rpc|claim|attributes/request)|v1/devices/me/(rp
                    r"(request|response)/[^/]+|v1/devices/me/claim|v2/a/(req|res)/.+|v2/r/(req|res)/.+")
 INT64 = 2**63
 PLACES = 16  # a double holds no more decimal places than this, says ThingsBoard
-
-
-class Malformed(ValueError):
-    """The payload cannot be read at all; the text says why."""
-
-
-class Figure(str):
-    """A JSON number that is not a plain integer, as it was written: '1E+1', '42.0', '0.285', 'NaN'."""
-
-    __slots__ = ()
-
-
-class Row(NamedTuple):
-    """What one device said at one time (ms). `device` None is the source itself, `t` None now."""
-
-    device: str | None
-    t: int | None
-    values: dict[str, Any]
-
-
-class Message(NamedTuple):
-    """One payload read. `faults` are parts that could not be read while the rest could: (what, excerpt)."""
-
-    kind: str  # telemetry | attributes | connect | disconnect | quiet
-    gateway: bool
-    rows: list[Row]
-    faults: list[str]
 
 
 _decoder = msgspec.json.Decoder(float_hook=Figure)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvloop
 
+from shouwang.drivers import configured
 from shouwang.drivers.http.submit import submitter
 from shouwang.drivers.mqtt import subscribe
 from shouwang.drivers.mqtt.serve import serve, server_context
@@ -53,5 +54,7 @@ def run(args: argparse.Namespace) -> int:
     drivers: dict[str, process.Opener] = {"mqtt": endpoint}
     if args.broker:
         drivers["broker"] = broker
+    for setting in configured.read(data):
+        drivers[f"{setting.driver}:{setting.source}"] = configured.opener(setting)
     uvloop.run(process.run(data, Kernel(), drivers, submitter))
     return 0
