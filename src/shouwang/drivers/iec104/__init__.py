@@ -1,0 +1,1 @@
+"""IEC 60870-5-104: a client of outstations (RTU, PLC, substation gateways). See docs/drivers/iec104.md."""
