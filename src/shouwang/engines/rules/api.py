@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 
 from shouwang.kernel.access import allowed
 from shouwang.kernel.models import Account
 
-from . import act, read
+from . import act, evidence, read
 from .models import Alert, AlertChange
 
 router = Router(tags=["alerts"])
@@ -226,6 +226,15 @@ def one(request: HttpRequest, pk: int) -> Alert:
 def changes(request: HttpRequest, pk: int) -> list[AlertChange]:
     """The journal of one alert, oldest first."""
     return list(read.journal(_one(request, pk)))
+
+
+@router.get("/{int:pk}/evidence", summary="预警的证据文件")
+@allowed("alerts.see")
+def evidence_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """A JSON file for a case: journal and events, each record holding to the one before; `shouwang verify` reads it."""
+    alert = _one(request, pk)
+    return HttpResponse(evidence.for_account(alert, _account(request)), content_type="application/json", headers={
+        "Content-Disposition": f'attachment; filename="evidence-A{alert.pk}.json"'})
 
 
 @router.post("/{int:pk}/acknowledge", response=AlertOut, summary="确认知悉")

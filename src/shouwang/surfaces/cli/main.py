@@ -9,7 +9,7 @@ from shouwang.kernel.errors import ShouwangError
 from shouwang.surfaces.cli import lifeline
 from shouwang.surfaces.cli.verbs import VERBS
 
-WITHOUT_DJANGO = {"ingest", "history", "major_hazard", "new", "replay"}
+WITHOUT_DJANGO = {"ingest", "history", "major_hazard", "new", "replay", "verify"}
 
 
 def build() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from shouwang.engines.flows import versions
+from shouwang.engines.rules import evidence as evidence_files
 from shouwang.engines.subjects import sheets
 from shouwang.kernel import clock, events
 from shouwang.kernel.access import guarded
@@ -15,6 +16,7 @@ from shouwang.kernel.errors import BadInput
 from . import matters as matter_pages
 from . import warnings as warning_pages
 from .account import who
+from .episode import find
 from .templatetags.shouwang import level_name, titled
 
 MOST = 50_000  # rows of one sheet; narrow the filters for more
@@ -39,6 +41,14 @@ def _warning(row: dict[str, Any]) -> Sequence[Any]:
             a.point.code, titled(row["rule"]) or a.rule, a.last_value, a.limit_value, a.unit, _local(a.opened_at),
             _local(a.cleared_at), a.acked_by, titled(versions.state_of(matter)) if matter else "",
             a.basis.get("text", ""))
+
+
+@guarded("alerts.see")
+def evidence(request: HttpRequest, pk: int) -> HttpResponse:
+    """The evidence file of one warning."""
+    return HttpResponse(evidence_files.for_account(find(who(request), pk), who(request)),
+                        content_type="application/json", headers={
+                            "Content-Disposition": f'attachment; filename="evidence-A{pk}.json"'})
 
 
 @guarded("matters.see")

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("warnings/<int:pk>/", episode.one, name="warning"),
     path("warnings/<int:pk>/acknowledge/", episode.acknowledge, name="warning-acknowledge"),
     path("warnings/<int:pk>/shelve/", episode.shelve, name="warning-shelve"),
+    path("warnings/<int:pk>/evidence/", export.evidence, name="warning-evidence"),
     path("warnings/export/", export.warnings, name="warnings-export"),
     path("matters/", matters.index, name="matters"),
     path("matters/export/", export.matters, name="matters-export"),
