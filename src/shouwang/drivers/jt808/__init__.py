@@ -1,0 +1,1 @@
+"""JT/T 808: vehicle terminals, with active safety (T/JSATL12) and its attachments."""
