@@ -1,0 +1,1 @@
+"""Modbus: polling of registers by pymodbus. See docs/drivers/modbus.md."""
