@@ -40,7 +40,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   await map.once("load");
   map.addImage("grain", grain());
   for (const id of ["around", "halo", "outline", "parts", "lines", "firms", "chosen"])
-    map.addSource(id, { type: "geojson", data: EMPTY, promoteId: id === "parts" ? "code" : undefined });
+    map.addSource(id, { type: "geojson", data: EMPTY, promoteId: { parts: "code", firms: "id" }[id] });
   for (const layer of layers(colours, levels)) map.addLayer(layer);
 
   let sheet = null;
@@ -49,7 +49,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
   let pings = [];
   let popup = null;
   let shown = null;
-  let painted = { lights: "", shades: {}, at: -Infinity, cost: 0 };
+  let painted = { places: "", lights: {}, shades: {}, at: -Infinity, cost: 0 };
   let waiting = 0;
 
   let tilted = !narrow();
@@ -93,7 +93,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
     pings = [];
     map.getSource("parts").setData(collection(sheet.parts));
     map.removeFeatureState({ source: "parts" });
-    painted = { ...painted, lights: "", shades: {} };
+    painted = { ...painted, places: "", shades: {} };
     map.setMinZoom(0);
     fit(duration);
   }
@@ -164,16 +164,30 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
     }
   }
 
+  /** Where the enterprises stand; their levels are states, so that a warning costs one picture and no new tiles. */
+  function places(rows) {
+    const near = rows.length < 60 ? 1 : rows.length < 160 ? 0.5 : rows.length < 600 ? 0.15 : 0;
+    const data = collection(rows.map(([id, , lon, lat]) =>
+      featureOf({ type: "Point", coordinates: [lon, lat] }, { id, near })));
+    const print = JSON.stringify(data);
+    if (print === painted.places) return false;
+    map.removeFeatureState({ source: "firms" });
+    map.getSource("firms").setData(data);
+    Object.assign(painted, { places: print, lights: {} });
+    return true;
+  }
+
   /** The enterprises as lights in their level's colour, the worst as pillars. Whether anything changed. */
   function lights(rows, filter) {
+    const moved = places(rows);
+    const changed = rows.map(([id, , , , level]) => [id, level || "", !filter.has(level || "none")])
+      .filter(([id, level, hidden]) => painted.lights[id] !== `${level}${hidden}`);
+    for (const [id, level, hidden] of changed) {
+      map.setFeatureState({ source: "firms", id }, { level, hidden });
+      painted.lights[id] = `${level}${hidden}`;
+    }
+    if (!moved && !changed.length) return false;
     const kept = rows.filter(([, , , , level]) => filter.has(level || "none"));
-    const near = rows.length < 60 ? 1 : rows.length < 160 ? 0.5 : rows.length < 600 ? 0.15 : 0;
-    const data = collection(kept.map(([id, , lon, lat, level]) =>
-      featureOf({ type: "Point", coordinates: [lon, lat] }, { id, level, near })));
-    const print = JSON.stringify(data);
-    if (print === painted.lights) return false;
-    painted.lights = print;
-    map.getSource("firms").setData(data);
     pillars.forEach((pillar) => pillar.remove());
     const rank = { red: 0, orange: 1 };
     pillars = kept.filter(([, , , , level]) => level in rank).sort((a, b) => rank[a[4]] - rank[b[4]]).slice(0, PILLARS)
@@ -220,7 +234,7 @@ export async function draw(box, { levels, colours, onPart, onEnterprise }) {
 
   function at(point, layer, reach = 0) {
     const area = reach ? [[point.x - reach, point.y - reach], [point.x + reach, point.y + reach]] : point;
-    return map.queryRenderedFeatures(area, { layers: [layer] })[0]?.properties;
+    return map.queryRenderedFeatures(area, { layers: [layer] }).find((found) => !found.state?.hidden)?.properties;
   }
 
   map.on("click", (event) => {

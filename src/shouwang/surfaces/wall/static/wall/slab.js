@@ -20,10 +20,12 @@ export function grain() {
 export function layers(colours, levels) {
   const round = { "line-join": "round", "line-cap": "round" };
   const down = (dy) => ({ "fill-translate": [0, dy], "fill-translate-anchor": "viewport" });
-  const colour = ["match", ["get", "level"], ...levels.flatMap((lv) => [lv.id, colours[lv.id]]), colours.none];
+  const level = ["to-string", ["feature-state", "level"]]; // "" while no warning is open
+  const seen = (opacity) => ["case", ["boolean", ["feature-state", "hidden"], false], 0, opacity];
+  const colour = ["match", level, ...levels.flatMap((lv) => [lv.id, colours[lv.id]]), colours.none];
   const radius = (red, orange, yellow, blue, none) =>
-    ["match", ["get", "level"], "red", red, "orange", orange, "yellow", yellow, "blue", blue, none];
-  const warned = ["!=", ["get", "level"], ""];
+    ["match", level, "red", red, "orange", orange, "yellow", yellow, "blue", blue, none];
+  const warned = (size) => ["case", ["==", level, ""], 0, size];
   return [
     { id: "ground", type: "background", paint: { "background-color": "rgba(0,0,0,0)" } },
     { id: "around", type: "fill", source: "around", paint: { "fill-color": "#0a2440", "fill-opacity": 0.62 } },
@@ -51,14 +53,15 @@ export function layers(colours, levels) {
       "line-color": "#d2f1ff", "line-width": 1.8 } },
     { id: "lines", type: "line", source: "lines", layout: round, paint: {
       "line-color": "#d2f1ff", "line-width": 2, "line-opacity": 0.8 } },
-    { id: "firm-glow", type: "circle", source: "firms", filter: warned, paint: {
-      "circle-color": colour, "circle-blur": 1, "circle-opacity": 0.62, "circle-pitch-alignment": "map",
+    { id: "firm-glow", type: "circle", source: "firms", paint: {
+      "circle-color": colour, "circle-blur": 1, "circle-opacity": seen(0.62), "circle-pitch-alignment": "map",
       "circle-radius": ["interpolate", ["linear"], ["get", "near"], 0, radius(20, 15, 11, 9, 0), 1, radius(30, 24, 18, 15, 0)] } },
-    { id: "firm", type: "circle", source: "firms", layout: { "circle-sort-key": radius(5, 4, 3, 2, 1) }, paint: {
+    { id: "firm", type: "circle", source: "firms", paint: {
       "circle-color": colour, "circle-stroke-color": "rgba(2,14,30,.85)", "circle-stroke-width": 1.2,
+      "circle-opacity": seen(1), "circle-stroke-opacity": seen(1),
       "circle-radius": ["interpolate", ["linear"], ["get", "near"], 0, radius(6, 5.2, 4.5, 4, 3), 1, radius(9, 8, 7, 6.5, 5.5)] } },
-    { id: "firm-core", type: "circle", source: "firms", filter: warned, paint: {
-      "circle-color": "#fff", "circle-opacity": 0.9, "circle-radius": 1.3 } },
+    { id: "firm-core", type: "circle", source: "firms", paint: {
+      "circle-color": "#fff", "circle-opacity": seen(0.9), "circle-radius": warned(1.3) } },
     { id: "chosen", type: "circle", source: "chosen", paint: {
       "circle-color": "rgba(255,255,255,.08)", "circle-stroke-color": "#fff", "circle-stroke-width": 2,
       "circle-radius": 15 } },
