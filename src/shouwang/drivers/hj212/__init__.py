@@ -1,0 +1,1 @@
+"""HJ 212: environmental monitoring devices (2005, 2017; 2025 as a dialect) over TCP."""
