@@ -16,7 +16,7 @@ from .journal import Transition
 from .plan import Plan, SourcePlan
 
 Column = Sequence[int] | NDArray[Any]
-FUTURE_MS = 5 * 60_000  # [D] a reading further ahead of our clock than this is refused
+FUTURE_MS = 15 * 60_000  # [D] a reading further ahead of our clock is refused; a clock 10 min fast is still judged
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it is a clock that was never set
 SLACK_MS = 2_000  # [D] how far readings of one source may arrive out of order before a delay counts as run out
 GRACE_MS = 30_000  # [D] a source silent for longer has its watermark moved on by the wall clock
@@ -41,6 +41,10 @@ class Batch:
     v: NDArray[np.int32]
     q: NDArray[np.uint8]
     source: NDArray[np.uint32]
+
+    def of(self, rows: NDArray[Any]) -> "Batch":
+        """Some of the rows, by mask or by index."""
+        return Batch(self.point[rows], self.t[rows], self.v[rows], self.q[rows], self.source[rows])
 
 
 class Intake(Protocol):

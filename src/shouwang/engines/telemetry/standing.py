@@ -44,13 +44,16 @@ class Standing:
     def take(self, batch: Batch, now_ms: int) -> Batch:
         """Count the batch in; returns the readings to judge: each later than the one before of its point."""
         fresh = self._fresh(batch.point, batch.t)
+        if not fresh.all():  # what came in one tick out of order is put in order: only what remains is late
+            batch = batch.of(np.argsort(batch.t, kind="stable"))
+            fresh = self._fresh(batch.point, batch.t)
         m = len(self.mark)
         self.readings += np.bincount(batch.source, minlength=m)
         np.maximum.at(self.mark, batch.source, batch.t)
         self.heard[batch.source] = now_ms
         if not fresh.all():
             self.late += np.bincount(batch.source[~fresh], minlength=m)
-            batch = Batch(batch.point[fresh], batch.t[fresh], batch.v[fresh], batch.q[fresh], batch.source[fresh])
+            batch = batch.of(fresh)
         # a point's times rise within the batch, and of repeated indexes the last assignment stays
         self.t[batch.point], self.v[batch.point], self.q[batch.point] = batch.t, batch.v, batch.q
         self.arrived[batch.point] = now_ms

@@ -40,12 +40,25 @@ def test_late_and_repeated_readings_are_kept_and_counted_but_not_judged(tmp_path
     async def story() -> None:
         publish(tmp_path, make_plan(1))
         ingest = await begun(tmp_path)
-        await give(ingest, 0, (0, T0, 900), (0, T0, 100), (0, T0 - 1, 100), (0, T0 + 5, 910), (0, T0 + 4, 100))
-        await give(ingest, 0, (0, T0 + 5, 100), (1, T0, 100))
+        await give(ingest, 0, (0, T0, 900), (0, T0, 100), (0, T0 + 5, 910))
+        await give(ingest, 0, (0, T0 - 1, 100), (0, T0 + 4, 100), (0, T0 + 5, 100), (1, T0, 100))
         assert [x.kind for x in journal.read_after(tmp_path / "journal", 0)] == ["raised"]
         told = health.health(ingest)
         assert (told["readings"], told["late"]) == (7, 4)
         assert health.latest(ingest, [1001, 1002, 9])[1001] == (T0 + 5, 91.0, "good")
+        await ingest.stop()
+
+    asyncio.run(story())
+
+
+def test_what_comes_in_one_tick_out_of_order_is_put_in_order(tmp_path: Path) -> None:
+    async def story() -> None:
+        publish(tmp_path, make_plan(1))
+        ingest = await begun(tmp_path)
+        await give(ingest, 0, (0, T0 + 5, 100), (0, T0 + 4, 950), (0, T0, 900), (0, T0 - 1, 100))
+        found = [(x.at - T0, x.kind) for x in journal.read_after(tmp_path / "journal", 0)]
+        assert found == [(0, "raised"), (5, "cleared")]
+        assert health.health(ingest)["late"] == 0
         await ingest.stop()
 
     asyncio.run(story())
