@@ -106,10 +106,10 @@ def driver_card(raw: bytes, version: int | None = None) -> Told:
     if status != 1 or result:
         return told | ({"result": result} if status == 1 else {})
     end = 9 + raw[8]
-    told |= {"result": result, "name": text(raw[9:end]), "licence": text(raw[end:end + 20])}
+    told |= {"result": result, "name": text(raw[9:end]), "licence": text(raw[end:end + 20]).strip("\0")}
     after = end + 21 + raw[end + 20]
     told |= {"issuer": text(raw[end + 21:after]), "valid_until": raw[after:after + 4].hex()}
-    return told | ({"id_card": text(raw[after + 4:after + 24])} if len(raw) > after + 4 else {})
+    return told | ({"id_card": text(raw[after + 4:after + 24]).strip("\0")} if len(raw) > after + 4 else {})
 
 
 def can(raw: bytes, version: int | None = None) -> Told:

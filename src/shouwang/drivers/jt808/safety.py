@@ -40,11 +40,16 @@ TYRE_ALARMS = ("periodic", "pressure_high", "pressure_low", "temp_high", "sensor
 
 def dialect(item: int, size: int) -> int | None:
     """SU or YUE by the length of an item; None where it is neither: another vendor's item of the same id."""
-    at = struct.calcsize(_HEAD[item][0]) + 8
+    at = ident_at(item)
     if item == TPMS:
         return next((d for d, ident in ((SU, 16), (YUE, 40)) if size > at + ident and
                      (size - at - ident - 1) % TYRE == 0), None)
     return {at + 16: SU, at + 40: YUE}.get(size)
+
+
+def ident_at(item: int) -> int:
+    """Where the identity of the alarm begins in an item."""
+    return struct.calcsize(_HEAD[item][0]) + 8
 
 
 def read_item(item: int, raw: bytes, own: int = SU) -> dict[str, Any]:
