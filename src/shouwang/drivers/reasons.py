@@ -36,5 +36,9 @@ REASONS = {
     "too_many_bad": "有误的记录过多,整份文件不收",
     "bad_record": "文件中有一条记录有误",
     "repeated": "同一文件内重复的记录,以后者为准",
+    "bad_frame": "报文帧损坏或不能解读(校验、长度、转义)",
+    "bad_time": "设备时间不能识别(时钟未设)",
+    "not_authenticated": "终端未鉴权就上报",
+    "attachment": "报警附件不能接收",
     "internal": "处理时出错,见日志",
 }
