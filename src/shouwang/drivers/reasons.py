@@ -40,10 +40,8 @@ REASONS = {
     "bad_time": "设备时间不能识别(时钟未设)",
     "not_authenticated": "终端未鉴权就上报",
     "attachment": "报警附件不能接收",
-    "malformed_frame": "报文损坏,或不是该协议的报文",
     "checksum": "校验不符,未收",
     "checksum_counted": "校验不符,按该设备的设置照收",
     "length": "声明的长度与实际不符,校验正确,照收",
-    "no_time": "报文里没有可用的时间",
     "internal": "处理时出错,见日志",
 }
