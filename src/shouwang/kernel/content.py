@@ -132,6 +132,11 @@ def get(filename: str, key: str) -> Any:
         raise ContentError(f"{filename} 里没有 {key!r};已有:{near}") from None
 
 
+def find(filename: str, key: str) -> Any | None:
+    """The declared item, or None where it is no longer declared."""
+    return _store.get(filename, {}).get(key)
+
+
 def every(filename: str) -> list[Any]:
     """All declared items of one kind, in order of loading."""
     return list(_store.get(filename, {}).values())

@@ -3,6 +3,8 @@
 import argparse
 import json
 
+from django.core.management import call_command
+
 from shouwang.boot import boot
 from shouwang.demo import city, month
 
@@ -19,6 +21,7 @@ def add(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate; a city that exists already is left as it is."""
     boot()
+    call_command("migrate", verbosity=0)
     made = city.seed(args.city, enterprises=args.enterprises, points=args.points)
     lived = month.fill(args.city, args.past) if made.fresh and args.past else {}
     if args.json:

@@ -19,6 +19,7 @@ ENTRIES = [
     Entry("/", _("今日"), "signed_in", "today", True),
     Entry("/wall/", _("一张图"), "wall.see", "map", True),
     Entry("/warnings/", _("预警"), "alerts.see", "bell", True),
+    Entry("/matters/", _("事项"), "matters.see", "task"),
     Entry("/subjects/", _("监管对象"), "subjects.see", "firm", True),
     Entry("/notices/", _("通知"), "notices.see", "mail", True),
     Entry("/rosters/", _("值守"), "rosters.see", "desk"),
