@@ -1,5 +1,6 @@
 """One frame of IEC 60870-5-104 in the words of the test vectors."""
 
+import math
 from typing import Any
 
 from ..rows import Malformed
@@ -24,4 +25,11 @@ def decode(item: dict[str, Any]) -> dict[str, Any]:
     unit = asdu.read(frame.asdu)
     return told | {"ns": frame.ns, "nr": frame.nr, "type_id": unit.type, "count": raw[7] & 0x7F, "sq": unit.sq,
                    "cot": unit.cause, "test": unit.test, "negative": unit.negative, "oa": unit.oa, "ca": unit.ca,
-                   "objects": unit.objects}
+                   "objects": [{name: _shown(value) for name, value in one.items()} for one in unit.objects]}
+
+
+def _shown(value: Any) -> Any:
+    """Fractions with six digits; what is no number (NaN, infinite) as null."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value

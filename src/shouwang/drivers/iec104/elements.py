@@ -3,7 +3,6 @@
 An element is a codec of fixed size. Several in a row make an information object (`types.py`).
 """
 
-import math
 import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -44,11 +43,6 @@ def _step(b: bytes) -> Fields:
     return {"value": low - 128 if low > 63 else low, "transient": b[0] >> 7}
 
 
-def _real(b: bytes) -> Fields:
-    value = struct.unpack("<f", b)[0]
-    return {"value": round(value, 6) if math.isfinite(value) else None}
-
-
 def _count(b: bytes) -> Fields:
     value, flags = struct.unpack("<iB", b)
     return {"value": value, "seq": flags & 0x1F, "carry": flags >> 5 & 1, "adjusted": flags >> 6 & 1,
@@ -71,9 +65,9 @@ VTI = Element(1, _step, lambda f: bytes([f["value"] & 0x7F | f.get("transient", 
 QDS = plain("quality", "B")
 BSI = plain("value", "I")
 SVA = plain("value", "h")
-NVA = Element(2, lambda b: {"value": round(struct.unpack("<h", b)[0] / NORMAL, 6)},
+NVA = Element(2, lambda b: {"value": struct.unpack("<h", b)[0] / NORMAL},
               lambda f: struct.pack("<h", max(-NORMAL, min(NORMAL - 1, round(f["value"] * NORMAL)))))
-R32 = Element(4, _real, lambda f: struct.pack("<f", f["value"]))
+R32 = plain("value", "f")
 BCR = Element(5, _count, _write_count)
 SCD = Element(4, _changes, lambda f: struct.pack("<HH", f["value"], f.get("changed", 0)))
 SEP = Element(1, lambda b: {"value": b[0] & 3, "quality": b[0] & 0xF8},  # 7.2.6.10: EI is bit 3

@@ -1,0 +1,105 @@
+"""From a unit of process information to readings: what is worth how much, and when it was.
+
+Device is the common address, key the object address, both as decimal text.
+"""
+
+import math
+import struct
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from ..rows import Figure, Row
+from . import elements as e
+from .asdu import MONITORED, Asdu
+from .elements import Fields
+
+DOUBLE = frozenset({3, 4, 31, 17, 38})  # double points: 1 off, 2 on, 0 between, 3 not known (7.2.6.2)
+REAL = frozenset({13, 14, 36})
+HOUR, MINUTE_MS = timedelta(hours=1), 60_000
+
+
+def rows(unit: Asdu, received: int, zone: tzinfo, factors: Mapping[str, Decimal]) -> list[Row]:
+    """Rows of a unit of process information, none of any other; `received` in ms stands in where no time is told.
+
+    `zone` is that of the station's clock; `factors` ("ca/ioa" → factor) turn raw counts into quantities.
+    """
+    if unit.type not in MONITORED:
+        return []
+    out: list[Row] = []
+    for one in unit.objects:
+        key = str(one["ioa"])
+        t = moment(one, received, zone)
+        if not out or out[-1].t != t or key in out[-1].values:
+            out.append(Row(str(unit.ca), t, {}))
+        out[-1].values[key] = _worth(unit.type, one, factors.get(f"{unit.ca}/{key}"))
+    return out
+
+
+def _worth(number: int, one: Fields, factor: Decimal | None) -> dict[str, Any]:
+    value, quality = _value(number, one["value"]), word(one)
+    if value is None or quality == "no_data":
+        return {"value": 0, "quality": "no_data"}
+    return {"value": value if factor is None else Figure(factor * Decimal(value)), "quality": quality}
+
+
+def _value(number: int, value: float) -> Figure | int | None:
+    """The number as exactly as the octets hold it; None where a double point is neither on nor off, and for NaN."""
+    if number in DOUBLE:
+        return {1: 0, 2: 1}.get(int(value))
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return Figure(shortest(value) if number in REAL else repr(value))
+
+
+def shortest(value: float) -> str:
+    """The shortest decimal that is this float32: 1.05 and not 1.0499999523."""
+    single = struct.pack("<f", value)
+    return next(text for digits in range(6, 10) if _single(text := f"{value:.{digits}g}") == single)
+
+
+def _single(text: str) -> bytes | None:
+    try:
+        return struct.pack("<f", float(text))
+    except OverflowError:  # the largest float32 rounds up beyond itself
+        return None
+
+
+def word(one: Fields) -> str:
+    """Our quality word of a descriptor (7.2.6.3).
+
+    Invalid is a fault. Not topical and blocked are old values that would clear an alarm they know nothing of: no data.
+    Substituted is what a person or a program put in its place, an invalid clock leaves the time open: uncertain.
+    """
+    bits = one.get("quality", 0)
+    for bit, name in ((e.IV, "fault"), (e.NT | e.BL, "no_data"), (e.OV, "over_range"), (e.SB, "uncertain")):
+        if bits & bit:
+            return name
+    return "uncertain" if one.get("time_invalid") else "good"
+
+
+def moment(one: Fields, received: int, zone: tzinfo) -> int | None:
+    """When it was, in ms; None (the time of receipt) where no time is told or the clock says it is not to be used."""
+    text = one.get("time")
+    if text is None or one.get("time_invalid"):
+        return None
+    if len(text) == len("05:59.494"):
+        return _within_the_hour(text, received)
+    try:
+        at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
+    except ValueError:  # the 31st of a month that has none
+        return None
+    at -= HOUR if one.get("summer") else timedelta()
+    return round(at.timestamp() * 1000)
+
+
+def _within_the_hour(text: str, received: int) -> int:
+    """CP24 tells minute and ms: of the hours around the receipt, the one that brings them nearest."""
+    minute, second = text.split(":")
+    offset = int(minute) * MINUTE_MS + round(float(second) * 1000)
+    hour = 60 * MINUTE_MS
+    begun = received - received % hour
+    return min((begun + offset + n * hour for n in (-1, 0, 1)), key=lambda t: math.fabs(t - received))
