@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from shouwang.drivers.configured import Setting
 from shouwang.drivers.limits import DEFAULT, Limits
@@ -194,8 +196,6 @@ def test_an_announced_host_says_when_it_comes_and_goes() -> None:
     async def story() -> None:
         group, desk = group_name(), Desk()
         states: list[bytes] = []
-        from paho.mqtt import client as paho
-        from paho.mqtt.enums import CallbackAPIVersion
         watcher = paho.Client(CallbackAPIVersion.VERSION2)
         watcher.on_message = lambda _c, _u, message: states.append(message.payload)
         watcher.on_connect = lambda client, *_: client.subscribe(f"spBv1.0/STATE/{group}", 1)
