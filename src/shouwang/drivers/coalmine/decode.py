@@ -1,15 +1,14 @@
 """One file in the words of the test vectors: what it comes to when it is taken, and what its records say."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..rows import Malformed
 from . import dialect as dialects
 from . import words
-from .packet import File, Record, complete, moment, parse, read_name
+from .packet import AHEAD, File, Record, complete, moment, parse, read_name
 
-AHEAD = timedelta(minutes=5)  # a header further ahead is refused (42号文 practice)
 INCOMPLETE = "incomplete: keep in inbox, no ingest; after 10 min of no change move to error"
 BITS = ("status is a bit set 1报警 2断电 4标校 8超量程 16分站故障 32不巡检 64暂停 128传感器故障; calibration (4) 2.00% "
         "must not raise a gas-overlimit alarm; empty value is no data, not 0")
@@ -206,7 +205,7 @@ def _ryss(file: File, one: Record) -> dict[str, Any]:
 def _alarm(_: File, r: Record) -> dict[str, Any]:
     """An overtime, overcrowding, restricted-area or SOS alarm: what is given, whether it still lasts."""
     given = {k: v for k, v in r.items() if v and k not in ("start", "end", "quota", "people", "cards")}
-    counts = {k: _whole(r[k]) for k in ("quota", "people") if k in r}
+    counts: dict[str, Any] = {k: _whole(r[k]) for k in ("quota", "people") if k in r}
     cards = {"cards": [c for c in r["cards"].replace("&", ",").split(",") if c]} if r.get("cards") else {}
     return {**given, **counts, **cards, "start": r["start"], "end": r["end"] or None, "open": not r["end"]}
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shouwang.kernel.clock import LOCAL
@@ -11,6 +11,7 @@ from ..rows import Malformed
 from .dialect import Dialect
 from .layout import FLAG, LAYOUTS, MARK, NUMBER, STATUS, TEXT, TIME, YES, Field, Layout
 
+AHEAD = timedelta(minutes=5)  # 42号文 practice: a header further ahead is refused, or all later files would be stale
 BAD_SHARE = 0.2  # 42号文 practice: more bad records than this and nothing of the file is taken
 Record = dict[str, str]
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
