@@ -21,6 +21,8 @@ from shouwang.kernel import clock
 from shouwang.kernel.errors import BadInput, ContentError, NotAllowed, ShouwangError, SignInFirst
 from shouwang.kernel.models import Account, ApiToken
 
+from .kpis import router as kpis
+
 STATUS = {SignInFirst: 401, NotAllowed: 403, BadInput: 400, ContentError: 500}
 
 
@@ -71,6 +73,7 @@ api = Api(title="守望 Shouwang", version="1", urls_namespace="api", docs_url=N
                renderer=Readable(), auth=[Bearer(), by_session])
 v1 = Router()
 v1.add_router("/alerts", rules)
+v1.add_router("/alerts", kpis)
 for router in (subjects, telemetry, flows, notify):
     v1.add_router("", router)
 api.add_router("/v1", v1)
