@@ -28,10 +28,17 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield from _words(rule)
     yield from _spans(rule)
     yield from _shape(rule)
-    for tier in rule.steps:
-        for argument in (*tier.test.values(), *([tier.until] if tier.until else [])):
-            yield from _argument(rule, argument)
+    for argument in _arguments(rule):
+        yield from _argument(rule, argument)
+    yield from _rates(rule)
     yield from _sides(rule)
+
+
+def _arguments(rule: Rule) -> Iterator[Argument]:
+    for tier in rule.steps:
+        yield from tier.test.values()
+        yield from (a for a in (tier.until,) if a)
+    yield from (a for a in (rule.times, rule.band) if a)
 
 
 def _words(rule: Rule) -> Iterator[str]:
@@ -45,7 +52,7 @@ def _words(rule: Rule) -> Iterator[str]:
 
 
 def _spans(rule: Rule) -> Iterator[str]:
-    for name in ("hold", "release"):
+    for name in ("hold", "release", "within"):
         given = getattr(rule, name)
         try:
             if given is not None:
@@ -58,14 +65,16 @@ def _shape(rule: Rule) -> Iterator[str]:
     """What one rule may hold: limits on both sides, or silence, or range."""
     tests = [next(iter(t.test)) for t in rule.steps]
     if len({limits.KIND_OF[t] for t in tests}) > 1:
-        yield "silent、out_of_range 不能和 above、below 写在同一条规则里,请分成两条"
-    for name in ("above", "below"):
+        yield "silent、out_of_range、rising、falling、flat 不能和别的 test 写在同一条规则里,请分成两条"
+    if {"rising", "falling"} <= set(tests):
+        yield "rising 和 falling 不能写在同一条规则里,请分成两条"
+    for name in ("above", "below", "rising", "falling", "flat"):
         if tests.count(name) > 2:
             yield f"{name} 最多两级,现在写了 {tests.count(name)} 级"
     if tests[0] in ("silent", "out_of_range") and len(tests) > 1:
         yield f"{tests[0]} 只能有一级"
-    if tests[0] == "silent" and rule.hold is not None:
-        yield "silent 不写 hold:多久没有数据由参数说"
+    if tests[0] in ("silent", "flat") and rule.hold is not None:
+        yield f"{tests[0]} 不写 hold:多久由参数说"
 
 
 def _argument(rule: Rule, argument: Argument) -> Iterator[str]:
@@ -78,6 +87,18 @@ def _argument(rule: Rule, argument: Argument) -> Iterator[str]:
         return
     for dated in params.history(path):
         yield from _table(rule, argument, dated)
+
+
+def _rates(rule: Rule) -> Iterator[str]:
+    """A rate must say per what, over a window the kernel can hold."""
+    if limits.kind_of(rule) != tiers.RATE:
+        return
+    for path in dict.fromkeys(limits.path_of(rule, a) for t in rule.steps for a in t.test.values()):
+        units = {d.unit for d in params.history(path)} if path in params.paths() else set()
+        if wrong := [u for u in sorted(units) if u.rpartition("/")[2] not in limits.PER or "/" not in u]:
+            yield f"参数 {path} 的单位 {wrong[0]!r} 没有说每多久;请写成如 ℃/min,/ 后可用 {'、'.join(limits.PER)}"
+    if any(a.limit for t in rule.steps for a in t.test.values()):
+        yield "rising、falling 写 {param: …}:点位限值是数值,不是变化率"
 
 
 def _near(path: str) -> str:

@@ -17,7 +17,7 @@ from shouwang.engines.telemetry.journal import Transition
 from shouwang.engines.telemetry.plan import Plan
 from shouwang.engines.telemetry.seam import Batch
 
-from . import state, tiers
+from . import state, sweeps, tiers
 
 ROOM = 4096  # events of one call into the state machine; more are fetched in rounds
 
@@ -40,8 +40,8 @@ def warm() -> None:
     index, time, value = np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int32)
     columns = _columns(Batch(index, time, value, np.zeros(0, np.uint8), index))
     room, which = np.zeros(1, tiers.EVENT), np.zeros(0, np.int64)
-    tiers.evaluate(none.points, none.checks, none.rows, none.seen, *columns, 0, room, 0)
-    tiers.sweep(none.points, none.checks, none.rows, which, none.seen, 0, 0, room, 0)
+    tiers.evaluate(none.points, none.checks, none.rows, none.memory, none.place, none.seen, *columns, 0, room, 0)
+    sweeps.sweep(none.points, none.checks, none.rows, which, none.seen, 0, 0, room, 0)
 
 
 class Kernel:
@@ -72,7 +72,8 @@ class Kernel:
         out = self._begin(now_ms)
         columns, n = _columns(batch), 0
         while n < len(batch.point):
-            n, k, late = tiers.evaluate(s.points, s.checks, s.rows, s.seen, *columns, now_ms, self._room, n)
+            n, k, late = tiers.evaluate(s.points, s.checks, s.rows, s.memory, s.place, s.seen, *columns, now_ms,
+                                        self._room, n)
             self.late += late
             out.extend(self._told(k))
         return out
@@ -82,10 +83,10 @@ class Kernel:
         s = self.state
         out = self._begin(now_ms)
         watermarks = np.require(watermarks, np.int64, ["C", "W"])
-        which = tiers.attention(s.points, s.checks, s.owner, watermarks, now_ms)
+        which = sweeps.attention(s.points, s.checks, s.owner, watermarks, now_ms)
         n = 0
         while n < len(which):
-            n, k = tiers.sweep(s.points, s.checks, s.rows, which, watermarks, now_ms, s.listening, self._room, n)
+            n, k = sweeps.sweep(s.points, s.checks, s.rows, which, watermarks, now_ms, s.listening, self._room, n)
             out.extend(self._told(k))
         return out
 

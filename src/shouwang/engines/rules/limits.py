@@ -15,13 +15,17 @@ from shouwang.engines.subjects.spec import Quantity, rank
 from shouwang.kernel import clock, content, params
 from shouwang.kernel.errors import ContentError
 
-from . import tiers
+from . import signals, tiers
 from .checkbook import Basis, Check
 from .spec import Argument, Rule, Tier
 
-KIND_OF = {"above": tiers.LIMIT, "below": tiers.LIMIT, "silent": tiers.SILENT, "out_of_range": tiers.RANGE}
-KIND_WORDS = ("limit", "no_data", "range")  # Alert.kind by kernel kind
+KIND_OF = {"above": tiers.LIMIT, "below": tiers.LIMIT, "silent": tiers.SILENT, "out_of_range": tiers.RANGE,
+           "rising": tiers.RATE, "falling": tiers.RATE, "flat": tiers.FLAT}
+KIND_WORDS = ("limit", "no_data", "range", "rate", "flat", "count")  # Alert.kind by kernel kind
+PER = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}  # ms, by what follows the / of a rate's unit
+LONGEST_RATE = PER["d"]  # a window of change; longer would not fit the kernel's integers
 MOST = 2**31 - 1
+MOST_TIMES = signals.KEPT
 OWN = {limit: {"text": "企业工艺控制指标(点位参数)", "mark": "", "limit": limit} for limit in ("ll", "l", "h", "hh")}
 RANGE_BASIS = {"text": "仪表量程(点位参数)", "mark": ""}
 
@@ -108,13 +112,16 @@ def path_of(rule: Rule, argument: Argument) -> str:
 
 
 def kind_of(rule: Rule) -> int:
-    """What the kernel makes of the rule: limit, silence or range (the first tier decides; `check` refuses mixtures)."""
-    return KIND_OF[next(iter(rule.steps[0].test))]
+    """What the kernel makes of the rule (the first tier decides; `check` refuses mixtures)."""
+    return tiers.COUNT if rule.times else KIND_OF[next(iter(rule.steps[0].test))]
 
 
 def slots(rule: Rule) -> dict[int, Tier]:
     """Which tier sits in which slot (0 LL, 1 L, 2 H, 3 HH): of two on a side the graver level is the outer one."""
-    if kind_of(rule) != tiers.LIMIT:
+    kind = kind_of(rule)
+    if kind in (tiers.RATE, tiers.FLAT):  # the graver is the outer one: a faster change, a longer standstill
+        return dict(zip((2, 3), sorted(rule.steps[:2], key=lambda t: -rank(t.level)), strict=False))
+    if kind != tiers.LIMIT:
         return {tiers.H_SLOT: rule.steps[0]}
     high = [t for t in rule.steps if "above" in t.test]
     low = [t for t in rule.steps if "below" in t.test]
@@ -148,6 +155,8 @@ def check_of(rule: Rule, point: Measured, values: Values) -> Check | None:
 
 
 def _made(ready: Ready, point: Measured, values: Values) -> Check | None:
+    if ready.kind >= tiers.RATE:
+        return SIGNALS[ready.kind](ready, point, values)
     if ready.kind != tiers.LIMIT:
         return _plain(ready, point, values)
     check = Check(ready.kind, point.on_ms if ready.on is None else ready.on,
@@ -172,6 +181,94 @@ def _plain(ready: Ready, point: Measured, values: Values) -> Check:
         check.on = _span_ms(dig(ready.rule, argument, point, dated.value), dated.path)
         check.basis[tiers.H_SLOT] = _basis(dated, {})
     return check
+
+
+def _rate(ready: Ready, point: Measured, values: Values) -> Check | None:
+    """Change per window: the limit comes per minute, hour …, the tier ends below it (less the deadband)."""
+    assert ready.rule.within is not None
+    span = _span_ms(ready.rule.within, "within")
+    if span > LONGEST_RATE:
+        raise Unjudged(f"within 的时长 {ready.rule.within!r} 不能超过 24h")
+    check = Check(ready.kind, ready.on or 0, ready.off or 0)
+    for slot, tier in ready.slots.items():
+        name, argument = next(iter(tier.test.items()))
+        dated = _dated(ready.rule, argument, point, values)
+        found = dig(ready.rule, argument, point, dated.value)
+        if found is None:
+            continue
+        change = _per_window(_decimal(found, dated.path), dated, span, point)
+        if change <= 0:
+            raise Unjudged(f"参数 {dated.path} 的变化率应大于 0,而不是 {found}")
+        check.limit[0] = 1 if name == "rising" else -1
+        check.put(slot, scaled(change, point.digits, True), scaled(max(change - point.deadband, change / 2),
+                                                                   point.digits, True))
+        check.basis[slot] = _basis(dated, {})
+    check.reset[0] = span
+    return check if check.has else None
+
+
+def _per_window(rate: Decimal, dated: params.Dated, span: int, point: Measured) -> Decimal:
+    """A rate in the param's unit (℃/min) as the change per window in the point's unit."""
+    unit, _, per = dated.unit.rpartition("/")
+    if per not in PER:
+        raise Unjudged(f"参数 {dated.path} 的单位应写成每多久变多少,如 {point.unit}/min,而不是 {dated.unit!r}")
+    return difference(rate, unit, point) * span / PER[per]
+
+
+def _flat(ready: Ready, point: Measured, values: Values) -> Check | None:
+    """Unchanged for a span: the limits are spans in ms."""
+    check = Check(ready.kind, 0, ready.off or 0)
+    for slot, tier in ready.slots.items():
+        argument = next(iter(tier.test.values()))
+        dated = _dated(ready.rule, argument, point, values)
+        span = _span_ms(dig(ready.rule, argument, point, dated.value), dated.path)
+        check.put(slot, span, span)
+        check.basis[slot] = _basis(dated, {})
+    check.reset[0] = min(check.limit[s] for s in ready.slots)
+    check.reset[1] = scaled(_band(ready.rule, point, values), point.digits, False)
+    return check
+
+
+def _band(rule: Rule, point: Measured, values: Values) -> Decimal:
+    """What still counts as unchanged, in the point's unit."""
+    if not rule.band:
+        return point.deadband
+    if rule.band.limit:
+        raise Unjudged("band 写参数 {param: …},不写点位限值")
+    dated = _dated(rule, rule.band, point, values)
+    return difference(_decimal(dig(rule, rule.band, point, dated.value), dated.path), dated.unit, point)
+
+
+def _count(ready: Ready, point: Measured, values: Values) -> Check | None:
+    """Excursions within a window: how often is a param, what an excursion is says the limit."""
+    rule, tier = ready.rule, ready.slots[tiers.H_SLOT]
+    assert rule.within is not None
+    assert rule.times is not None
+    name, argument = next(iter(tier.test.items()))
+    found = _value(rule, argument, point, values)
+    if found is None:
+        return None
+    high = name == "above"
+    until = _until(rule, tier, tiers.H_SLOT if high else 1, found[0], point, values)
+    sign, often = 1 if high else -1, _often(rule, point, values)
+    check = Check(ready.kind, ready.on or 0, ready.off or 0)
+    check.put(tiers.H_SLOT, often, often)
+    check.limit[0], check.reset[0] = sign, _span_ms(rule.within, "within")
+    check.limit[1], check.reset[1] = (sign * scaled(x, point.digits, high) for x in (found[0], until))
+    check.basis[tiers.H_SLOT] = found[1]
+    return check
+
+
+def _often(rule: Rule, point: Measured, values: Values) -> int:
+    assert rule.times is not None
+    dated = _dated(rule, rule.times, point, values)
+    found = dig(rule, rule.times, point, dated.value)
+    if not isinstance(found, int) or not 2 <= found <= MOST_TIMES:
+        raise Unjudged(f"参数 {dated.path} 应是 2 到 {MOST_TIMES} 的次数,而不是 {found!r}")
+    return found
+
+
+SIGNALS = {tiers.RATE: _rate, tiers.FLAT: _flat, tiers.COUNT: _count}
 
 
 def _until(rule: Rule, tier: Tier, slot: int, limit: Decimal, point: Measured, values: Values) -> Decimal:
@@ -247,6 +344,11 @@ def converted(value: Decimal, unit: str, point: Measured) -> Decimal:
     except KeyError as unknown:
         raise Unjudged(f"单位 {unknown} 不能换算为 {point.unit};请在 catalog/quantities.yaml 补上") from None
     return (value * from_[0] + from_[1] - to[1]) / to[0]
+
+
+def difference(value: Decimal, unit: str, point: Measured) -> Decimal:
+    """A difference of two values in the point's unit: offsets (℃ and K) do not count."""
+    return converted(value, unit, point) - converted(Decimal(0), unit, point)
 
 
 def _unit(quantity: Quantity, unit: str) -> tuple[Decimal, Decimal]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import TruncHour
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from shouwang.engines.subjects.spec import graver, rank
 from shouwang.engines.telemetry.live import latest
@@ -202,6 +202,10 @@ def guidance(alert: Alert) -> Guidance | None:
     return rule.guidance if rule else None
 
 
+STANDING = {"rate": gettext_noop("变化率尚未回到限值以内,尚未恢复"), "flat": gettext_noop("读数仍未变化,不能视为恢复"),
+            "count": gettext_noop("窗口内的越限次数尚未降到限值以下,尚未恢复")}
+
+
 @condition("rules.recovered")
 def recovered(about: str) -> str:
     """Whether the alert a matter is about is over; else why it cannot be called recovered, with the present value."""
@@ -213,6 +217,8 @@ def recovered(about: str) -> str:
         return gettext("数据中断,不能视为恢复;请先恢复监测数据")
     if alert.kind == "range":
         return gettext("读数仍超出仪表量程,不能视为恢复")
+    if alert.kind in STANDING:
+        return gettext(STANDING[alert.kind])
     return _still(alert)
 
 

@@ -16,7 +16,7 @@ events.declares(
     rules__alert_shelved="有人按理由搁置到某时",
     rules__alert_unshelved="搁置结束",
 )
-TESTS = ("above", "below", "silent", "out_of_range")
+TESTS = ("above", "below", "silent", "out_of_range", "rising", "falling", "flat")
 BARE = ("out_of_range",)  # tests that take no argument: the instrument's own range is in the point
 
 
@@ -75,6 +75,9 @@ class Rule(content.Spec):
     tiers: list[Tier] = []
     hold: str | None = None  # on-delay; None: the point's own
     release: str | None = None  # off-delay; None: the point's own
+    within: str | None = None  # rising, falling: over how long; with `times`: how long an excursion counts
+    times: Argument | None = None  # above, below: so many excursions within `within`, instead of one
+    band: Argument | None = None  # flat: what still counts as unchanged; none: the point's deadband
     guidance: Guidance | None = None
 
     @model_validator(mode="after")
@@ -83,9 +86,24 @@ class Rule(content.Spec):
             raise ValueError("写 test+level,或写 tiers,二者取一")
         if self.test and not self.level:
             raise ValueError("写了 test 就要写 level")
+        self._signals()
         if len(self.steps) > 4:
             raise ValueError("tiers 最多四档:两档高、两档低")
         return self
+
+    def _signals(self) -> None:
+        """What belongs to tests over a window stands where it is needed and nowhere else."""
+        named = {name for t in self.steps for name in t.test}
+        if (self.within is not None) != bool(named & {"rising", "falling"} or self.times):
+            raise ValueError("rising、falling 和 times 要写 within(如 within: 10m),别的 test 不写 within")
+        if self.times and not named <= {"above", "below"}:
+            raise ValueError("times(窗口内次数)只配 above 或 below")
+        if self.times and len(self.steps) > 1:
+            raise ValueError("写了 times 就只能有一级,请分成几条规则")
+        if any(t.until for t in self.steps) and not named <= {"above", "below"}:
+            raise ValueError("until(复位值)只配 above、below")
+        if self.band and named != {"flat"}:
+            raise ValueError("band(视为不变的幅度)只配 flat")
 
     @property
     def steps(self) -> list[Tier]:

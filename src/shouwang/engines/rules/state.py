@@ -32,6 +32,7 @@ class State:
     owner: NDArray[np.int64]  # point index by check
     rules: list[str]
     rule: NDArray[np.int64]  # index into `rules` by check
+    memory: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, tiers.MEMORY))  # of checks with a signal
     untold: list[Transition] = field(default_factory=list)  # retired, to be handed on with the next answer
     listening: int = -1  # wall clock, ms: since when somebody calls without a gap
     called: int = -1  # wall clock of the last call
@@ -39,6 +40,10 @@ class State:
     def __post_init__(self) -> None:
         counts = np.bincount(self.owner, minlength=len(self.ids)) if len(self.ids) else np.zeros(0, np.int64)
         self.rows: NDArray[np.int64] = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        remembers = self.checks["kind"] >= tiers.RATE
+        self.place: NDArray[np.int64] = np.where(remembers, np.cumsum(remembers) - 1, 0)  # row of `memory` by check
+        if len(self.memory) != remembers.sum():
+            self.memory = np.zeros(int(remembers.sum()), tiers.MEMORY)
 
     def keys(self) -> list[Key]:
         """(point id, rule) of every check, by check index."""
@@ -82,7 +87,7 @@ def _ready(checks: NDArray[np.void]) -> NDArray[np.void]:
     """Open tiers are live, and what an unused slot holds can never be reached."""
     checks["live"] = BITS[checks["tier"].astype(np.int64) + 2] & checks["has"]
     for slot, far in enumerate(tiers.OUT_OF_REACH):
-        checks["limit"][:, slot][checks["has"] & 1 << slot == 0] = far
+        checks["limit"][:, slot][(checks["has"] & 1 << slot == 0) & (checks["kind"] < tiers.RATE)] = far
     return checks
 
 
@@ -96,6 +101,7 @@ def carry(old: State, new: State) -> None:
     was, now = old.numbers(names), new.numbers(names)
     _, i, j = np.intersect1d(was, now, assume_unique=True, return_indices=True)
     _carry_checks(old.checks[i], new.checks, j)
+    _carry_memory(old, new, i, j)
     gone = np.setdiff1d(np.flatnonzero(old.checks["tier"]), i)
     new.untold += [_retired(old, int(n), new.version) for n in gone]
 
@@ -120,6 +126,16 @@ def _carry_checks(was: NDArray[np.void], checks: NDArray[np.void], j: NDArray[np
     checks["live"][j] = was["live"] & (has | has << 4)
 
 
+def _carry_memory(old: State, new: State, i: NDArray[np.intp], j: NDArray[np.intp]) -> None:
+    """What checks with a signal remember, where they still look at the same values in the same way."""
+    was, now = old.checks[i], new.checks[j]
+    resolution = old.digits[old.owner[i]] == new.digits[new.owner[j]]
+    same = (now["kind"] >= tiers.RATE) & (was["kind"] == now["kind"]) & resolution
+    for name in ("limit", "reset"):  # sign, span, band: see tiers.CHECK
+        same &= (was[name][:, :2] == now[name][:, :2]).all(axis=1)
+    new.memory[new.place[j[same]]] = old.memory[old.place[i[same]]]
+
+
 def _retired(old: State, i: int, version: int) -> Transition:
     """The last word about an open alert whose check is gone: neither cleared nor ever judged again."""
     p = int(old.owner[i])
@@ -133,7 +149,7 @@ def dump(state: State) -> bytes:
     """The state as bytes, readable by `undump` under any later plan."""
     out = io.BytesIO()
     np.savez(out, ids=state.ids, digits=state.digits, points=state.points, seen=state.seen, checks=state.checks,
-             owner=state.owner, rule=state.rule, sources=np.array(state.sources, dtype=np.str_),
+             owner=state.owner, rule=state.rule, memory=state.memory, sources=np.array(state.sources, dtype=np.str_),
              rules=np.array(state.rules, dtype=np.str_),
              scalars=np.array([state.version, state.listening, state.called], np.int64),
              untold=np.frombuffer(msgspec.json.encode(state.untold), np.uint8))
@@ -145,5 +161,5 @@ def undump(raw: bytes) -> State:
     with np.load(io.BytesIO(raw)) as z:
         version, listening, called = z["scalars"].tolist()
         return State(version, z["ids"], z["digits"], z["points"], z["sources"].tolist(), z["seen"], z["checks"],
-                     z["owner"], z["rules"].tolist(), z["rule"],
+                     z["owner"], z["rules"].tolist(), z["rule"], z["memory"],
                      msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called)

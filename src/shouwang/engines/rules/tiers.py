@@ -9,25 +9,18 @@ Times are event times in ms. An on-delay runs out by itself (the next reading or
 off-delay only runs out on a reading that still shows the value back, because missing data never clears.
 """
 
-import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-numba: Any
-try:
-    import numba
-except ImportError:
-    numba = None
+from .compiled import COMPILED, Array, jit
+from .signals import COUNT, FLAT, MEMORY, NOTHING, RATE, signal
 
-Array = NDArray[Any]
-F = TypeVar("F", bound=Callable[..., Any])
-COMPILED = numba is not None and os.environ.get("SHOUWANG_NUMBA", "1") != "0"
+__all__ = ["COMPILED", "COUNT", "FLAT", "MEMORY", "RATE"]
 
 CHECK = np.dtype([  # one cache line of 64 bytes
-    ("limit", "i4", (4,)),  # LL L H HH, units of 10**-digits
+    ("limit", "i4", (4,)),  # LL L H HH, units of 10**-digits; a check with a signal uses H and HH for it, and
+    # limit[0] sign, limit[1] excursion begins, reset[0] span ms, reset[1] excursion ends or band, wait[0] signal
     ("reset", "i4", (4,)),
     ("wait", "i4", (4,)),  # low 32 bits of the time at which the slot's pending change began
     ("on", "i4"), ("off", "i4"),  # delays, ms (silent: `on` is how long nothing may be heard)
@@ -60,24 +53,17 @@ OUT_OF_REACH = (-2**31, -2**31, 2**31 - 1, 2**31 - 1)
 H_BIT, H_SLOT = 4, 2  # silence and range use the slot of tier 1
 NEVER = 2**62
 MASK = 0xFFFFFFFF
-SETTLE_MS = 2_000  # a silence is told when it is still there this much wall time after it was first seen
 PER_CHECK = 6  # events one check can give for one reading: four delays run out, one change, one spare
 
 
-def jit(fn: F) -> F:
-    """The function compiled, or itself."""
-    compiled: F = numba.njit(cache=True, nogil=True)(fn) if COMPILED else fn
-    return compiled
-
-
 @jit
-def _low32(t: Any) -> Any:
+def low32(t: Any) -> Any:
     w = t & MASK
     return w - 4294967296 if w >= 2147483648 else w
 
 
 @jit
-def _start(wait: Any, ref: Any) -> Any:
+def began(wait: Any, ref: Any) -> Any:
     """When a pending change began: the latest moment up to `ref` with these low 32 bits."""
     return ref - ((ref - wait) & MASK)
 
@@ -109,7 +95,7 @@ def _kind_of(old: Any, new: Any) -> Any:
 
 
 @jit
-def _tell(pts: Array, p: Any, checks: Array, j: Any, kind: Any, since: Any, at: Any, now: Any, ev: Array,
+def tell(pts: Array, p: Any, checks: Array, j: Any, kind: Any, since: Any, at: Any, now: Any, ev: Array,
           k: Any) -> Any:
     """Write one event of a check as it now stands."""
     c = checks[j]
@@ -126,14 +112,18 @@ def _limit_told(pts: Array, p: Any, checks: Array, j: Any, tier: Any, ev: Array,
     c = checks[j]
     e = ev[k - 1]
     kind = c["kind"]
-    if kind == LIMIT:
+    if kind == RATE:
+        e["v"] = c["wait"][0]
+    if kind == COUNT:
+        e["limit"], e["has_limit"] = np.int64(c["limit"][0]) * np.int64(c["limit"][1]), 1
+    elif kind in (LIMIT, RATE):
         e["limit"], e["has_limit"] = c["limit"][_slot(tier)], 1
     elif kind == RANGE:
         if pts[p]["v"] > pts[p]["high"]:
             e["limit"], e["has_limit"] = pts[p]["high"], 1
         elif pts[p]["v"] < pts[p]["low"]:
             e["limit"], e["has_limit"] = pts[p]["low"], 1
-    elif c["tier"] != 0:
+    elif kind == SILENT and c["tier"] != 0:
         e["has_v"] = 0
 
 
@@ -152,9 +142,9 @@ def _change(pts: Array, p: Any, checks: Array, j: Any, before: Any, ref: Any, at
     bit = 1 << slot
     since = at
     if (before ^ live) & bit:
-        since = _start(np.int64(c["wait"][slot]), ref if before & (bit << 4) else at)
+        since = began(np.int64(c["wait"][slot]), ref if before & (bit << 4) else at)
     c["tier"], c["quality"] = new, pts[p]["q"]
-    k = _tell(pts, p, checks, j, kind, since, at, now, ev, k)
+    k = tell(pts, p, checks, j, kind, since, at, now, ev, k)
     _limit_told(pts, p, checks, j, new if new != 0 else old, ev, k)
     return k
 
@@ -167,7 +157,7 @@ def _first_due(c: Any, ref: Any) -> Any:
     due = NEVER
     for s in range(4):
         if waiting & (1 << s):
-            due = min(due, _start(np.int64(c["wait"][s]), ref) + np.int64(c["on"]))
+            due = min(due, began(np.int64(c["wait"][s]), ref) + np.int64(c["on"]))
     return due
 
 
@@ -185,7 +175,7 @@ def _run_out(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev
         for s in range(4):
             bit = 1 << s
             waits = live & (bit << 4) and not live & bit
-            if waits and _start(np.int64(c["wait"][s]), ref) + np.int64(c["on"]) <= due:
+            if waits and began(np.int64(c["wait"][s]), ref) + np.int64(c["on"]) <= due:
                 live = (live | bit) & ~(bit << 4)
         c["live"] = live
         k = _change(pts, p, checks, j, before, ref, due, now, ev, k)
@@ -220,7 +210,7 @@ def _look(c: Any, kind: Any, x: Any, outside: Any, railed: Any, t: Any) -> Any:
                 live &= ~(bit << 4)
             elif not live & (bit << 4):
                 live |= bit << 4
-                c["wait"][s] = _low32(t)
+                c["wait"][s] = low32(t)
     return live
 
 
@@ -230,35 +220,56 @@ def _settle(c: Any, live: Any, before: Any, ref: Any, t: Any) -> Any:
     for s in range(4):
         bit = 1 << s
         if live & (bit << 4):
-            start = _start(np.int64(c["wait"][s]), ref if before & (bit << 4) else t)
+            start = began(np.int64(c["wait"][s]), ref if before & (bit << 4) else t)
             if t - start >= (np.int64(c["off"]) if live & bit else np.int64(c["on"])):
                 live = (live ^ bit) & ~(bit << 4)
     return live
 
 
 @jit
-def _judge_one(pts: Array, p: Any, checks: Array, j: Any, ref: Any, now: Any, ev: Array, k: Any) -> Any:
+def _counts(kind: Any, q: Any) -> Any:
+    """Whether a reading of this quality says anything to a check of this kind."""
+    if kind == SILENT:
+        return q != NO_DATA
+    return q <= UNCERTAIN or (q == OVER_RANGE and kind != FLAT)
+
+
+@jit
+def _signal(c: Any, memory: Array, m: Any, kind: Any, t: Any, x: Any) -> Any:
+    """What the tiers compare: the reading, or what a check with a memory makes of it."""
+    if kind < RATE:
+        return x
+    found = signal(c, memory[m], kind, t, x)
+    if found != NOTHING:
+        c["wait"][0] = found
+    return found
+
+
+@jit
+def _judge_one(pts: Array, p: Any, checks: Array, j: Any, memory: Array, m: Any, ref: Any, now: Any, ev: Array,
+               k: Any) -> Any:
     """One check sees the reading that was just put into its point. `ref` is the point's time before it."""
     c, r = checks[j], pts[p]
     q, t, x = np.int64(r["q"]), np.int64(r["last_t"]), np.int64(r["v"])
     outside = q == OVER_RANGE or (q <= UNCERTAIN and (x > r["high"] or x < r["low"]))
-    kind = c["kind"]
-    railed = kind == LIMIT and q == OVER_RANGE
+    kind = np.int64(c["kind"])
+    valued = kind == LIMIT or kind >= RATE
     told = k
-    if (q != NO_DATA) if kind == SILENT else (q <= UNCERTAIN or q == OVER_RANGE):
+    seen = _signal(c, memory, m, kind, t, x) if _counts(kind, q) else NOTHING
+    if seen != NOTHING:
         before = np.int64(c["live"])
-        c["live"] = _settle(c, _look(c, kind, x, outside, railed, t), before, ref, t)
+        c["live"] = _settle(c, _look(c, kind, seen, outside, valued and q == OVER_RANGE, t), before, ref, t)
         told = _change(pts, p, checks, j, before, ref, t, now, ev, k)
-    if told == k and kind == LIMIT and c["tier"] != 0 and c["quality"] != q:
-        told = _mark(pts, p, checks, j, t, now, ev, k)
+    if told == k and valued and c["tier"] != 0 and c["quality"] != q:
+        told = requalify(pts, p, checks, j, t, now, ev, k)
     return told
 
 
 @jit
-def _mark(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: Array, k: Any) -> Any:
+def requalify(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: Array, k: Any) -> Any:
     """Tell that an open limit alert now rests on data of another quality."""
     checks[j]["quality"] = pts[p]["q"]
-    k = _tell(pts, p, checks, j, QUALITY, at, at, now, ev, k)
+    k = tell(pts, p, checks, j, QUALITY, at, at, now, ev, k)
     _limit_told(pts, p, checks, j, np.int64(checks[j]["tier"]), ev, k)
     return k
 
@@ -268,15 +279,16 @@ def _idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
     """A check with nothing open and nothing pending sees nothing crossed. Unused slots hold unreachable limits."""
     if kind[j] == LIMIT:
         return limit[j, 0] < x and limit[j, 1] < x and x < limit[j, 2] and x < limit[j, 3]
-    return kind[j] == SILENT or not outside
+    return kind[j] == SILENT or (kind[j] == RANGE and not outside)
 
 
 @jit
-def evaluate(pts: Array, checks: Array, rows: Array, seen: Array, point: Array, t: Any, v: Any, q: Any, source: Any,
-             now: Any, ev: Array, n0: Any) -> tuple[int, int, int]:
+def evaluate(pts: Array, checks: Array, rows: Array, memory: Array, place: Array, seen: Array, point: Array, t: Any,
+             v: Any, q: Any, source: Any, now: Any, ev: Array, n0: Any) -> tuple[int, int, int]:
     """Judge readings n0 …; stops early when `ev` could overflow. Returns (next reading, events written, late ones).
 
-    `rows[p]:rows[p+1]` are the checks of point p; `seen` keeps the newest event time per source.
+    `rows[p]:rows[p+1]` are the checks of point p; `seen` keeps the newest event time per source; `place` says which
+    row of `memory` a check has.
     """
     k = late = 0
     last, low, high = pts["last_t"], pts["low"], pts["high"]
@@ -294,12 +306,12 @@ def evaluate(pts: Array, checks: Array, rows: Array, seen: Array, point: Array, 
             seen[s] = ti
         for j in range(first, end):
             if live[j] >> 4:
-                k = _run_out_if_waiting(pts, p, checks, j, ti, now, ev, k)
+                k = run_out_if_waiting(pts, p, checks, j, ti, now, ev, k)
         _take(pts, p, ti, x, qi, np.int64(seen[s]))
         outside = qi == OVER_RANGE or x > high[p] or x < low[p]
         for j in range(first, end):
             if live[j] != 0 or tier[j] != 0 or not _idle(kind, limit, j, x, outside):
-                k = _judge_one(pts, p, checks, j, ref, now, ev, k)
+                k = _judge_one(pts, p, checks, j, memory, place[j], ref, now, ev, k)
     return point.shape[0], k, late
 
 
@@ -315,93 +327,9 @@ def _take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
 
 
 @jit
-def _run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> Any:
+def run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, now: Any, ev: Array, k: Any) -> Any:
     c = checks[j]
     live = np.int64(c["live"])
     if (live >> 4) & ~live & 15 and c["kind"] != SILENT:
         return _run_out(pts, p, checks, j, until, now, ev, k)
-    return k
-
-
-def attention(pts: Array, checks: Array, owner: Array, marks: Array, now: int) -> Array:
-    """Point indexes a sweep has to look at, rising: an on-delay is running, or nothing has been heard for too long."""
-    live = checks["live"]
-    silent = np.flatnonzero(checks["kind"] == SILENT)
-    waits = np.flatnonzero((live >> 4 & ~live & 15).astype(bool) & (checks["kind"] != SILENT))
-    p = owner[silent]
-    heard_t, heard_mark = pts["heard_t"][p], pts["heard_mark"][p]
-    quiet = np.where(heard_t < 0, now - heard_mark, marks[pts["source"][p]] - np.maximum(heard_t, heard_mark))
-    look = (heard_mark < 0) | (quiet >= checks["on"][silent]) | (live[silent] == H_BIT << 4)
-    return np.unique(np.concatenate((owner[waits], p[look])))
-
-
-@jit
-def sweep(pts: Array, checks: Array, rows: Array, which: Array, marks: Array, now: Any, listening: Any, ev: Array,
-          n0: Any) -> tuple[int, int]:
-    """On-delays run out by the watermark of their source, and silence, at the points `which[n0:]`.
-
-    Returns (next of `which`, events written).
-    """
-    k = 0
-    for n in range(n0, which.shape[0]):
-        p = np.int64(which[n])
-        first, end = np.int64(rows[p]), np.int64(rows[p + 1])
-        if k + PER_CHECK * (end - first) > ev.shape[0]:
-            return n, k
-        mark = np.int64(marks[np.int64(pts[p]["source"])])
-        for j in range(first, end):
-            if checks[j]["kind"] != SILENT:
-                k = _run_out_if_waiting(pts, p, checks, j, mark, now, ev, k)
-            else:
-                k = _listen(pts, p, checks, j, first, end, mark, now, listening, ev, k)
-    return which.shape[0], k
-
-
-@jit
-def _quiet_since(pts: Array, p: Any, mark: Any, now: Any, allowed: Any) -> Any:
-    """Since when nothing was heard of the point for longer than allowed, else NEVER."""
-    r = pts[p]
-    if r["heard_mark"] < 0:
-        r["heard_mark"] = now  # never heard: the wall clock counts from the first look
-    if r["heard_t"] < 0:
-        return np.int64(r["heard_mark"]) if now - r["heard_mark"] >= allowed else NEVER
-    return np.int64(r["heard_t"]) if mark - max(r["heard_t"], r["heard_mark"]) >= allowed else NEVER
-
-
-@jit
-def _listen(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, mark: Any, now: Any, listening: Any,
-            ev: Array, k: Any) -> Any:
-    """Silence of one point: seen first, told when it is still there a little later; alerts on it lose their data."""
-    c = checks[j]
-    allowed = np.int64(c["on"])
-    since = _quiet_since(pts, p, mark, now, allowed)
-    before = np.int64(c["live"])
-    if since == NEVER or now - listening < allowed:
-        if not before & H_BIT:
-            c["live"] = 0
-        return k
-    if before & H_BIT:
-        c["live"] = H_BIT  # silent again before the return had lasted
-        return k
-    if not before & (H_BIT << 4):
-        c["live"], c["wait"][H_SLOT] = H_BIT << 4, _low32(now)
-        return k
-    if now - _start(np.int64(c["wait"][H_SLOT]), now) < SETTLE_MS:
-        return k
-    return _fall_silent(pts, p, checks, j, first, end, since, now, ev, k)
-
-
-@jit
-def _fall_silent(pts: Array, p: Any, checks: Array, j: Any, first: Any, end: Any, since: Any, now: Any, ev: Array,
-                 k: Any) -> Any:
-    c = checks[j]
-    at = since + np.int64(c["on"])
-    pts[p]["q"] = NO_DATA
-    c["live"], c["tier"], c["quality"] = H_BIT, 1, NO_DATA
-    k = _tell(pts, p, checks, j, RAISED, since, at, now, ev, k)
-    ev[k - 1]["has_v"] = 0
-    for other in range(first, end):
-        o = checks[other]
-        if o["kind"] == LIMIT and o["tier"] != 0 and o["quality"] != NO_DATA:
-            k = _mark(pts, p, checks, other, at, now, ev, k)
     return k

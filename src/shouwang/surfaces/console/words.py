@@ -68,6 +68,12 @@ def _sentence(alert: Alert) -> str:
     if alert.kind == "range":
         return _("读数超出仪表量程,仪表此时不可信。")
     words = {"v": _plain(alert.first_value), "l": _plain(alert.limit_value), "u": alert.unit}
+    if alert.kind == "rate":
+        return _("窗口内变化 %(v)s %(u)s,达到或超过 %(l)s %(u)s。") % words
+    if alert.kind == "flat":
+        return _("读数一直停在 %(v)s %(u)s 附近不变,仪表可能卡死。") % words
+    if alert.kind == "count":
+        return _("规定时间内反复越过限值 %(l)s %(u)s,次数达到上限。") % words
     if alert.tier > 0:
         return _("读数 %(v)s %(u)s,达到或高于限值 %(l)s %(u)s。") % words
     return _("读数 %(v)s %(u)s,达到或低于限值 %(l)s %(u)s。") % words

@@ -23,7 +23,19 @@ def checks() -> list[tuple[str, int, Check]]:
         for slot, (at, reset) in enumerate(((-200, -180), (-100, -80), (100, 80), (200, 180))):
             limit.put(slot, at, reset)
         out += [("x.limit", p, limit), ("x.silent", p, Check(tiers.SILENT, on=20_000, has=tiers.H_BIT)),
-                ("x.range", p, Check(tiers.RANGE, has=tiers.H_BIT))]
+                ("x.range", p, Check(tiers.RANGE, has=tiers.H_BIT)), *_signals(p)]
+    return out
+
+
+def _signals(p: int) -> list[tuple[str, int, Check]]:
+    """Rate up or down, standstill, excursions: windows of a few readings."""
+    sign, out = (1, -1)[p % 2], []
+    for rule, kind, limit, second in (("x.rate", tiers.RATE, 60, 0), ("x.flat", tiers.FLAT, 4_000, 90),
+                                      ("x.count", tiers.COUNT, 3, 80)):
+        check = Check(kind, on=p % 3 * 700 if kind != tiers.FLAT else 0, off=p % 2 * 900)
+        check.put(tiers.H_SLOT, limit, limit)
+        check.limit[0], check.limit[1], check.reset[0], check.reset[1] = sign, 100, 8_000, second
+        out.append((rule, p, check))
     return out
 
 

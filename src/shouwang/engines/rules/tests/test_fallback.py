@@ -27,7 +27,7 @@ def plain(seed: int) -> list[Transition]:
 def test_compiled_and_plain_tell_the_same(seed: int) -> None:
     told = stream.run(seed)
     assert {x.kind for x in told} >= {"raised", "upgraded", "downgraded", "cleared", "quality"}
-    assert {x.rule for x in told} == {"x.limit", "x.silent", "x.range"}
+    assert {x.rule for x in told} == {"x.limit", "x.silent", "x.range", "x.rate", "x.flat", "x.count"}
     assert plain(seed) == told
 
 
