@@ -1,0 +1,50 @@
+"""Prometheus remote-write in: readings pushed by Prometheus, its agents and whatever else speaks version 1.0."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from shouwang.engines.telemetry.seam import Intake
+
+from ..configured import Setting
+from ..limits import Limits
+from .app import app
+from .take import options
+
+
+class _Server(uvicorn.Server):
+    """A server within another's process: signals are not its business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Listening:
+    """The running endpoint."""
+
+    def __init__(self, server: _Server, sock: socket.socket) -> None:
+        self.port: int = sock.getsockname()[1]
+        self._server = server
+        self._task = asyncio.create_task(server.serve([sock]), name="remote_write")
+
+    async def close(self) -> None:
+        """Answer what is under way, then stop."""
+        self._server.should_exit = True
+        await self._task
+
+
+async def serve(intake: Intake, setting: Setting, limits: Limits) -> Listening:
+    """Listen at the setting's host and port; OSError where that is not possible."""
+    given = options(setting.options)
+    family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
+    sock = socket.create_server((setting.host, setting.port), family=family, backlog=1024)
+    server = _Server(uvicorn.Config(
+        app(intake, setting, limits), lifespan="off", log_config=None, access_log=False, server_header=False,
+        ssl_certfile=given.certificate or None, ssl_keyfile=given.certificate_key or None,
+        limit_concurrency=limits.connections, timeout_graceful_shutdown=5))
+    return Listening(server, sock)
