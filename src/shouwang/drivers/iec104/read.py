@@ -4,12 +4,12 @@ Device is the common address, key the object address, both as decimal text.
 """
 
 import math
-import struct
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from ..floats import shortest
 from ..rows import Figure, Row
 from . import elements as e
 from .asdu import MONITORED, Asdu
@@ -53,19 +53,6 @@ def _value(number: int, value: float) -> Figure | int | None:
     if not math.isfinite(value):
         return None
     return Figure(shortest(value) if number in REAL else repr(value))
-
-
-def shortest(value: float) -> str:
-    """The shortest decimal that is this float32: 1.05 and not 1.0499999523."""
-    single = struct.pack("<f", value)
-    return next(text for digits in range(6, 10) if _single(text := f"{value:.{digits}g}") == single)
-
-
-def _single(text: str) -> bytes | None:
-    try:
-        return struct.pack("<f", float(text))
-    except OverflowError:  # the largest float32 rounds up beyond itself
-        return None
 
 
 def word(one: Fields) -> str:
