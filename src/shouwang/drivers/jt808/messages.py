@@ -60,6 +60,23 @@ def batch(raw: bytes, version: int | None = None) -> Told:
     return {"count": int.from_bytes(raw[:2], "big"), "type": raw[2], "items": told}
 
 
+def batch_parts(raw: bytes) -> tuple[list[Told], list[tuple[str, str]]]:
+    """0x0704 for the server: each location stands alone; (reason, excerpt) of those that cannot be read."""
+    told: list[Told] = []
+    faults: list[tuple[str, str]] = []
+    at, count = 3, int.from_bytes(raw[:2], "big")
+    while at + 2 <= len(raw):
+        one = raw[at + 2:at + 2 + int.from_bytes(raw[at:at + 2], "big")]
+        at += 2 + int.from_bytes(raw[at:at + 2], "big")
+        if at > len(raw) or len(one) < location.HEAD:
+            faults.append(("bad_frame", f"批量位置中有一条只有 {len(one)} 字节 ← {one.hex()}"))
+        else:
+            told.append(location.read(one))
+    if count != len(told) + len(faults):
+        faults.append(("bad_frame", f"批量位置应有 {count} 条,实有 {len(told) + len(faults)} 条"))
+    return told, faults
+
+
 def media_event(raw: bytes, version: int | None = None) -> Told:
     """0x0800."""
     return {"media_id": int.from_bytes(raw[:4], "big"), "type": raw[4], "format": raw[5], "event": raw[6],

@@ -25,6 +25,7 @@ TENTHS = {"mileage_01km": "mileage", "fuel_01l": "fuel", "recorder_speed_01kmh":
 PLAIN = {"rssi": "rssi", "gnss_count": "gnss_count"}
 CABIN = 0x06
 STARTED, ENDED = 1, 2
+_RANK = {STARTED: 0, 0: 1, ENDED: 2}  # of several alarms of one key the one that lasts counts
 
 
 class Safety(NamedTuple):
@@ -60,10 +61,26 @@ def of(told: dict[str, Any]) -> Report:
     return report
 
 
-def row(device: str, report: Report, wanted: Container[str]) -> Row:
-    """A row of what is raised and what is wanted."""
+Known = dict[str, tuple[int, int]]  # key of an active-safety alarm → (flag, time) as last heard
+
+
+def row(device: str, report: Report, wanted: Container[str], known: Known) -> Row:
+    """A row of what is raised and what is wanted; `known` learns from it.
+
+    An alarm that started stays 1 until its end is heard. One of a moment is 1 in its report and 0 in the next. One
+    never heard of is not told: after a restart of ours it may well be open.
+    """
     bits = {key: bit for key, bit in report.bits.items() if bit or key in wanted}
-    return Row(device, report.t, report.values | bits)
+    t = report.t or 0
+    heard: dict[str, int] = {}
+    for alarm in report.alarms:
+        if alarm.key:
+            heard[alarm.key] = min(heard.get(alarm.key, ENDED), alarm.flag, key=_RANK.__getitem__)
+    over = [key for key, (flag, at) in known.items()
+            if flag != STARTED and key not in heard and at < t and key in wanted]
+    known.update({key: (flag, t) for key, flag in heard.items() if known.get(key, (0, 0))[1] <= t})
+    told = {key: int(flag != ENDED) for key, flag in heard.items()} | dict.fromkeys(over, 0)
+    return Row(device, report.t, report.values | bits | told)
 
 
 def _place(told: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +158,8 @@ def _safety(which: int, content: bytes, report: Report) -> None:
     at = safety.ident_at(which)
     ident = content[at:at + (16 if own == safety.SU else 40)]
     for key in keys or [""]:  # an event without a word may still have files
-        report.alarms.append(Safety(key, told["flag"], ident, told["ident"]["attach_count"], which))
+        flag = told["flag"] if told["flag"] in _RANK else 0  # others are no flags: a moment
+        report.alarms.append(Safety(key, flag, ident, told["ident"]["attach_count"], which))
 
 
 def _tyres(told: dict[str, Any], report: Report) -> list[str]:

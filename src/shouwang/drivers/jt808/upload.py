@@ -71,7 +71,7 @@ class Upload:
             return f"文件 {piece.name} 不在附件清单中"
         if end > file.size or len(file.have) >= STRETCHES:
             return f"文件 {piece.name} 的数据块超出其大小 {file.size}"
-        if piece.content:
+        if piece.content and file.missing():
             self._keep(piece.name, piece.offset, piece.content)
             file.add(piece.offset, end)
         return None
