@@ -1,16 +1,14 @@
-"""The decimal text of a float32: what a device meant, not what a float64 makes of it."""
+"""A binary floating-point number as the shortest decimal text that means it."""
 
-import struct
+import math
 
+import numpy as np
 
-def shortest(value: float) -> str:
-    """The shortest decimal that is this (finite) float32: 1.05 and not 1.0499999523."""
-    single = struct.pack("<f", value)
-    return next(text for digits in range(6, 10) if _single(text := f"{value:.{digits}g}") == single)
+from .rows import Figure
 
 
-def _single(text: str) -> bytes | None:
-    try:
-        return struct.pack("<f", float(text))
-    except OverflowError:  # the largest float32, shortened, rounds up beyond itself
+def figure(value: float, single: bool = False) -> Figure | None:
+    """A double (or, `single`, a 32-bit float: 0.1 and not 0.10000000149011612); NaN is no data."""
+    if math.isnan(value):
         return None
+    return Figure(str(np.float32(value)) if single else repr(float(value)))

@@ -1,13 +1,13 @@
 """Series → rows: device and key from labels, a stale marker as no data."""
 
-import math
 from typing import Any, NamedTuple
 
 import msgspec
 
 from shouwang.kernel.errors import BadInput
 
-from ..rows import Figure, Row
+from ..floats import figure
+from ..rows import Row
 from . import packet
 from .packet import Labels, Sample
 
@@ -65,4 +65,4 @@ def value_of(sample: Sample) -> Any:
     """A finite value by its shortest decimal text; an ended series and NaN are no data."""
     if sample.v is None:
         return {"value": 0, "quality": "no_data"}
-    return None if math.isnan(sample.v) else Figure(repr(sample.v))
+    return figure(sample.v)

@@ -4,19 +4,17 @@ A message becomes rows of readings; births confirm the present values at the tim
 in `seq` aliases mean nothing until the next NBIRTH: a missed birth may have given them to other metrics.
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ..rows import Figure, Malformed, Row
+from ..floats import figure
+from ..rows import Malformed, Row
+from ..their_clock import TheirClock
 from . import packet
 from .packet import Topic
 
 OWN = (packet.BD_SEQ, "Node Control/", "Device Control/")  # metrics of the protocol itself
 ROUND = 256  # seq counts 0 … 255
-LIMIT = 5 * 60_000  # [D] ms; a clock further off than this says nothing about when a node died
 MOST_NODES = 20_000  # [D] edge nodes remembered; beyond, the longest known one must be born again
 GOOD, STALE, WORST = 192, 500, 512  # values of the property Quality; from 512 on Bad in Ignition's codes
 
@@ -40,14 +38,7 @@ class Node:
     next: int = 0
     metrics: dict[str, dict[int | str, tuple[str, int | None]]] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)  # devices of before a rebirth, not yet reborn
-    newest: int = 0  # latest time of a reading, ms
-    spoke: tuple[int, int] = (0, 0)  # (its clock, ours) at its last message
-
-    def now(self, received: int) -> int:
-        """The node's own time at our `received`, after its last reading: a later birth must not seem older."""
-        its, ours = self.spoke
-        elapsed = its + received - ours
-        return max(elapsed if abs(elapsed - received) <= LIMIT else received, self.newest + 1)
+    clock: TheirClock = field(default_factory=TheirClock)
 
 
 class Nodes:
@@ -67,7 +58,7 @@ class Nodes:
 
     def died(self, edge: str, received: int) -> int:
         """The time (ms) from which an edge node that does not answer has no data."""
-        return self.known.setdefault(edge, Node()).now(received)
+        return self.known.setdefault(edge, Node()).clock.now(received)
 
     def hear(self, topic: Topic, raw: bytes, received: int) -> Heard:
         """Take in one message; a payload that cannot be read is Malformed and counts as missed."""
@@ -84,7 +75,7 @@ class Nodes:
         if topic.type == "NDEATH":
             return _node_dies(node, topic, message, received)
         if stamp := message.get("timestamp"):
-            node.spoke = (stamp, received)
+            node.clock.said(stamp, received)
         if topic.type == "NBIRTH":
             return _node_is_born(node, topic, message, received)
         return _follow(node, topic, message, received)
@@ -95,7 +86,7 @@ def _node_dies(node: Node, topic: Topic, message: dict[str, Any], received: int)
     if node.born and None not in (number, node.bd_seq) and number != node.bd_seq:
         return Heard([], [])  # the will of a session before the present one
     node.born, node.pending, node.metrics = False, set(), {}
-    return Heard([], [], (topic.edge,), node.now(received))
+    return Heard([], [], (topic.edge,), node.clock.now(received))
 
 
 def _node_is_born(node: Node, topic: Topic, message: dict[str, Any], received: int) -> Heard:
@@ -103,7 +94,7 @@ def _node_is_born(node: Node, topic: Topic, message: dict[str, Any], received: i
     number, before = packet.bd_seq(message), node.bd_seq
     devices = {name for name in node.metrics if name != topic.edge}
     dead = tuple(sorted(devices)) if number != before else ()
-    died = max(node.newest, message.get("timestamp", received) - 2) + 1  # before the births that follow
+    died = max(node.clock.newest, message.get("timestamp", received) - 2) + 1  # before the births that follow
     node.born, node.bd_seq, node.next = True, number, (message.get("seq", 0) + 1) % ROUND
     node.metrics, node.pending = {topic.edge: _defined(message)}, set() if dead else devices
     rows, refused = _rows(node, topic, message, received)
@@ -117,7 +108,7 @@ def _follow(node: Node, topic: Topic, message: dict[str, Any], received: int) ->
         refused.append(("seq_gap", f"{topic.whose}: seq={seq},应为 {node.next}"))
         node.born = False
     node.next = (node.next + 1) % ROUND
-    died, dead = node.now(received), tuple[str, ...]()
+    died, dead = node.clock.now(received), tuple[str, ...]()
     if topic.type == "DDEATH":
         node.metrics.pop(topic.whose, None)
         node.pending.discard(topic.whose)
@@ -162,7 +153,8 @@ def _rows(node: Node, topic: Topic, message: dict[str, Any],
             refused.append(("unknown_alias", f"{topic.whose}: alias={metric.get('alias')}"))
         elif not name.startswith(OWN):
             by_time.setdefault(t, {}).update(_values(name, metric, kind))
-    node.newest = max([node.newest, *(t for t in by_time if t <= received + LIMIT)])
+    for t in by_time:
+        node.clock.reading(t, received)
     return [Row(topic.whose, t, by_time[t]) for t in sorted(by_time)], refused
 
 
@@ -186,9 +178,7 @@ def _values(name: str, metric: dict[str, Any], kind: int | None) -> dict[str, An
 def _plain(value: Any, kind: int | None) -> Any:
     """A number by its data type: signed, a Float with the digits it has and no more, NaN as no data."""
     if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return Figure(str(np.float32(value)) if kind == packet.FLOAT else repr(value))
+        return figure(value, single=kind == packet.FLOAT)
     return packet.signed(value, kind)
 
 
