@@ -54,9 +54,12 @@ class Inbox:
         if alert["msgType"] in ("Ack", "Error"):
             return [], "not_an_alert"
         worst = self._severities(alert)
+        known = [d for ref in alert.get("references", []) for d in self._known(ref)]
+        before: dict[str, int | None] = dict.fromkeys(known, OVER)
         if alert["msgType"] == "Cancel":
-            ended = worst.keys() | {d for ref in alert.get("references", []) for d in self._known(ref)}
-            worst = dict.fromkeys(sorted(ended), OVER)
+            worst = before | dict.fromkeys(worst, OVER)
+        elif alert["msgType"] == "Update":  # supersedes: an area no longer named is over
+            worst = before | worst
         if not worst:
             return [], "no_geocode"
         self._remember(alert, list(worst))
