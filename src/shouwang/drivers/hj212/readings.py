@@ -22,8 +22,11 @@ BESIDE = {"Flag", "EFlag", "SampleTime"}  # sub-fields that describe a value
 
 
 def measures(cn: str) -> bool:
-    """Whether a command carries readings: the uploads 2xxx, and the state and parameters of an instrument (3020)."""
-    return (cn.startswith("2") and cn != "2081") or cn == "3020"
+    """Whether a command carries readings.
+
+    The uploads 2xxx, an instrument's state and parameters (3020); 8051 is a measuring cycle in a regional dialect.
+    """
+    return (cn.startswith("2") and cn != "2081") or cn in ("3020", "8051")
 
 
 def moment(text: str) -> int | None:

@@ -20,7 +20,7 @@ from .packet import Bad, Frame, Frames, Segment, frame, number, read
 from .readings import data_time, measures, rows
 
 DATA_ANSWER, NOTICE_ANSWER = "9014", "9013"
-NOTICES = {"1001", "1013", "9015"}  # hardware number (2025), request for the time, heartbeat (2025)
+NOTICES = {"1001", "1013", "9015", "9021"}  # hardware number (2025), asks for the time, heartbeats (2025, regional)
 ANSWERS = {"9011", "9012", "9013", "9014"}
 PARTS = 200  # reports whose sub-packages are being awaited on one connection [D]
 _SECRET = re.compile(rb"(PW|NewPW|NewSK)=[^;,&]*")
