@@ -124,8 +124,9 @@ def _segments(raw: bytes, dialect: Dialect) -> list[str]:
     text = text.rstrip()
     if not text.endswith(dialect.end):
         raise Malformed(f"文件不完整:末尾没有 {dialect.end}")
-    parts = text[:-len(dialect.end)].replace("\r", "").replace("\n", "").split(dialect.record)
-    return [parts[0].strip(), *(p.strip() for p in parts[1:] if p.strip())]
+    parts = [part.replace("\r", "").replace("\n", "").strip()
+             for part in text[:-len(dialect.end)].split(dialect.record)]
+    return [parts[0], *filter(None, parts[1:])]
 
 
 def _fields(segment: str, dialect: Dialect) -> list[str]:
