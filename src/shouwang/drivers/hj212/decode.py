@@ -11,34 +11,38 @@ def decode(item: dict[str, Any]) -> dict[str, Any]:
 
     `crc` stands where the announced length puts it; `actual_…` goes by the end of the line.
     """
-    raw = _bytes(item)
+    found = [_frame(raw) for raw in _codings(item)]
+    best = next((one for one in found if one.crc_ok), found[0])
+    return _checks(best) | _content(best.segment)
+
+
+def _frame(raw: bytes) -> Frame:
     if not raw.startswith(b"##") or not raw[2:HEAD].isdigit() or len(raw) < HEAD:
         raise Malformed("不是 HJ 212 报文:应以 ## 和 4 位长度开头")
-    declared = int(raw[2:HEAD])
     line = raw[HEAD:].split(b"\n")[0].rstrip(b"\r")
     if len(line) < CRC:
         raise Malformed("HJ 212 报文不完整:数据段之后没有 4 位 CRC")
-    found = Frame(declared, line[:-CRC], line[-CRC:].decode("latin-1"))
-    return _checks(found, line) | _content(found.segment)
+    return Frame(int(raw[2:HEAD]), line[:-CRC], line[-CRC:].decode("latin-1"))
 
 
-def _bytes(item: dict[str, Any]) -> bytes:
+def _codings(item: dict[str, Any]) -> list[bytes]:
+    """The bytes that were sent; a Chinese text may have been UTF-8 or GB 18030, which the CRC knows."""
     text, code = item.get("text"), item.get("hex")
     if isinstance(text, str):
-        return text.encode("utf-8", "surrogatepass")
+        raw = text.encode("utf-8", "surrogatepass")
+        return [raw] if text.isascii() else [raw, text.encode("gb18030", "replace")]
     if not isinstance(code, str):
         raise Malformed("需要 text(报文文本)或 hex(十六进制)")
     try:
-        return bytes.fromhex(code)
+        return [bytes.fromhex(code)]
     except ValueError:
         raise Malformed("hex 不是十六进制文本") from None
 
 
-def _checks(found: Frame, line: bytes) -> dict[str, Any]:
-    actual = len(found.segment)
+def _checks(found: Frame) -> dict[str, Any]:
+    line, actual = found.segment + found.printed.encode("latin-1"), len(found.segment)
     if found.len_ok:  # the length may count characters: the announced segment is the one really there
-        line, declared = found.segment + found.printed.encode("latin-1"), actual
-        actual = found.declared
+        declared, actual = actual, found.declared
     else:
         declared = found.declared
     announced, printed = line[:declared], line[declared:declared + CRC].decode("latin-1")

@@ -101,7 +101,7 @@ def read(segment: bytes) -> Segment:
 
 def _pair(part: str) -> tuple[str, str]:
     key, _, value = part.partition("=")
-    return key.strip(), value
+    return key, value
 
 
 def frame(segment: str) -> bytes:

@@ -53,19 +53,20 @@ def rows(segment: Segment, before: str | None = None) -> tuple[list[Row], list[t
     head, refused = segment.head, list[tuple[str, str]]()
     cn, mn = head.get("CN", ""), head.get("MN", "")
     written = data_time(segment) or before or (head.get("QN", "") if cn in MOMENTS else "")
-    beside = {key: value for item in segment.cp for key, value in item if key.partition("-")[2] in BESIDE}
+    pairs = [(key.strip(), value) for item in segment.cp for key, value in item]
+    beside = {key: value for key, value in pairs if key.partition("-")[2] in BESIDE}
     by_time: dict[int, dict[str, object]] = {}
-    for item in segment.cp:
-        for key, value in item:
-            factor, _, field = key.partition("-")
-            if not field or field in BESIDE or (field == "Info" and not _numeric(value)):
-                continue
-            t = moment(beside.get(f"{factor}-SampleTime", written))
-            if t is None:
-                refused.append(("bad_time", f"{mn}/{key}: {beside.get(f'{factor}-SampleTime', written)!r}"))
-                continue
-            values = by_time.setdefault(t, {})
-            values[_free(key + PERIODS.get(cn, ""), values)] = _judged(value, beside.get(f"{factor}-Flag"))
+    for key, value in pairs:
+        factor, _, field = key.partition("-")
+        if not field or field in BESIDE or (field == "Info" and not _numeric(value)):
+            continue
+        when = beside.get(f"{factor}-SampleTime", written)
+        t = moment(when)
+        if t is None:
+            refused.append(("bad_time", f"{mn}/{key}: {when!r}"))
+            continue
+        values = by_time.setdefault(t, {})
+        values[_free(key + PERIODS.get(cn, ""), values)] = _judged(value, beside.get(f"{factor}-Flag"))
     return [Row(mn, t, values) for t, values in by_time.items()], refused
 
 

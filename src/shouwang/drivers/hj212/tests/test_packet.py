@@ -74,6 +74,8 @@ def test_chinese_is_read_in_either_coding_and_either_way_of_counting(coding: str
         assert isinstance(found, Frame)
         assert (found.len_ok, found.crc_ok) == (True, True)
         assert read(found.segment).cp == [[("i11001-Info", "//清洗管路//")]]
+        told = decode({"text": f"##{size:04d}{text}{crc(raw)}\r\n"})
+        assert (told["len_ok"], told["crc_actual_ok"], told["actual_len"]) == (True, True, size)
 
 
 def test_garbage_without_end_keeps_memory_bounded() -> None:
