@@ -129,8 +129,9 @@ def performance(account: Any, span: Span, *, region: str = "", top: int | None =
     targets, terms = (params.lookup(p, day, params.of_region(region)) for p in (TARGETS, TERMS))
     report = report_of(rows, span, terms.value)
     report.figures |= _aside(found, span)
-    return Performance(span, report, rows, [_told(k, f, targets.value) for k, f in report.figures.items()],
-                       [_told(k, f, targets.value, share=True) for k, f in report.levels.items()], targets, terms)
+    judged = targets.value if report.raised else _standing(targets.value)
+    return Performance(span, report, rows, [_told(k, f, judged) for k, f in report.figures.items()],
+                       [_told(k, f, judged, share=True) for k, f in report.levels.items()], targets, terms)
 
 
 def rows_of(found: QuerySet[Alert], span: Span) -> list[Row]:
@@ -185,6 +186,11 @@ def _within(span: Span) -> Q:
     return lasting & Q(raised_at__lt=span.until)
 
 
+def _standing(targets: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be judged where no alarm was raised at all: no record does not mean that all was well."""
+    return {k: v for k, v in targets.items() if k in ("stale", "unrecorded")}
+
+
 def _told(key: str, figure: Figure, targets: Mapping[str, Any], *, share: bool = False) -> Told:
     percent = share or key in SHARES
     value = figure.value if figure.value is None or not percent else figure.value * 100
@@ -206,7 +212,8 @@ def grouped(found: Performance, places: Iterable[Place]) -> list[Group]:
             r for r in found.rows if r.region.startswith(place.region)]
         report = report_of(own, found.span, found.terms.value)
         if own:
-            told = {k: _told(k, report.figures[k], found.targets.value) for k in IN_GROUPS if k in report.figures}
+            judged = found.targets.value if report.raised else _standing(found.targets.value)
+            told = {k: _told(k, report.figures[k], judged) for k in IN_GROUPS if k in report.figures}
             out.append(Group(place, told))
     return sorted(out, key=lambda g: -len(g.told["raised"].ids) if "raised" in g.told else 0)
 

@@ -113,6 +113,12 @@ def test_a_month_is_a_month_of_china_and_the_present_one_ends_now(cast: Cast) ->
                 kpis.span_of(wrong)
 
 
+def test_a_span_without_any_alarm_is_not_praised(cast: Cast) -> None:
+    found = kpis.performance(cast.people["city"], kpis.span_of("2026-04"))
+    assert {t.key for t in found.told if t.verdict} == {"stale", "unrecorded"}
+    assert {t.verdict for t in found.levels} == {""}
+
+
 def test_over_http(cast: Cast, busy: None) -> None:
     client = Client()
     client.force_login(cast.people["city"])
