@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from ..floats import shortest
+from ..floats import figure
 from ..rows import Figure, Row
 from . import elements as e
 from .asdu import MONITORED, Asdu
@@ -50,9 +50,7 @@ def _value(number: int, value: float) -> Figure | int | None:
         return {1: 0, 2: 1}.get(int(value))
     if not isinstance(value, float):
         return value
-    if not math.isfinite(value):
-        return None
-    return Figure(shortest(value) if number in REAL else repr(value))
+    return figure(value, single=number in REAL) if math.isfinite(value) else None
 
 
 def word(one: Fields) -> str:

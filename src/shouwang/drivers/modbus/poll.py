@@ -47,10 +47,10 @@ class Poller:
         self.blocks = {device.name: blocks(device.registers, options.gap) for device in options.devices}
         self.missing: set[tuple[str, str]] = set()  # (device, key) known to have no data
         self.refused: list[tuple[str, str]] = []
-        self.connected = False
+        self.connected = self.answered = False  # any unit, in the last round and in this one
         self.client = AsyncModbusTcpClient(
             options.host, port=options.port, framer=FRAMERS[options.framing], timeout=options.timeout,
-            retries=0, reconnect_delay=0, trace_connect=self._connection)  # repeating is ours: see _block
+            retries=0, reconnect_delay=0)  # repeating is ours: see _block
         self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
@@ -64,13 +64,18 @@ class Poller:
         while True:
             begun = loop.time()
             await self._wait_for_source()
-            for device in self.options.devices:
-                try:
-                    await self._device(device)
-                except Exception:  # a fault of ours costs this device this round
-                    log.exception("轮询 %s 的 %s 时出错", self.name, device.name)
-                    self.intake.refuse(self.name, "internal", device.name)
+            await self._round()
             await asyncio.sleep(max(0.0, begun + self.options.every - loop.time()))
+
+    async def _round(self) -> None:
+        self.answered = False
+        for device in self.options.devices:
+            try:
+                await self._device(device)
+            except Exception:  # a fault of ours costs this device this round
+                log.exception("轮询 %s 的 %s 时出错", self.name, device.name)
+                self.intake.refuse(self.name, "internal", device.name)
+        self._seen(self.answered)
 
     async def _wait_for_source(self) -> None:
         told = False
@@ -135,6 +140,7 @@ class Poller:
             answer = await self._request(unit, block)
         except (ModbusException, OSError) as e:
             raise NoAnswer(f"{block.table} {block.address}+{block.size} 没有应答({type(e).__name__})") from None
+        self.answered = True
         if answer.isError():
             raise Refused(answer.exception_code)
         words = list(map(int, answer.bits if block.registers[0].is_bit else answer.registers))
@@ -163,7 +169,7 @@ class Poller:
                 return
             await asyncio.sleep(RETRY)
 
-    def _connection(self, connected: bool) -> None:
+    def _seen(self, connected: bool) -> None:
         if connected == self.connected:
             return
         self.connected = connected
@@ -173,4 +179,5 @@ class Poller:
 
 async def serve(intake: Intake, setting: Setting, limits: Limits) -> Poller:
     """Poll the server that `setting.options` names."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # silence is counted here, not logged at every round
     return Poller(intake, setting.source, read(setting.options, setting.source), limits)

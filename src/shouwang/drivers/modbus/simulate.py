@@ -38,28 +38,37 @@ class Device:
         registers = [SimData(0, values=words, datatype=DataType.REGISTERS)]
         return SimDevice(self.unit, simdata=(coils, coils, registers, registers), action=self._answer)
 
-    async def _answer(self, function: int, start: int, address: int, count: int, now: list[int],
+    async def _answer(self, function: int, _start: int, address: int, count: int, now: list[int],
                       _new: list[int] | list[bool] | None) -> ExcCodes | None:
         if self.exception is not None:
             return self.exception
-        if self.hidden & set(range(address, address + count)):
+        if function < HOLDING:  # pymodbus keeps 16 bits in a register, the lowest first
+            now[:] = [sum(bit << n for n, bit in enumerate(self.coils[at:at + 16]))
+                      for at in range(0, len(self.coils), 16)]
+        elif self.hidden & set(range(address, address + count)):
             return ExcCodes.ILLEGAL_ADDRESS
-        truth = self.holding if function >= HOLDING else list(map(int, self.coils))
-        now[address - start:address - start + count] = truth[address:address + count]
+        else:
+            now[:] = self.holding
         return None
 
 
 class Server:
-    """Several units behind one listener. `mute` swallows every answer: a device that hangs."""
+    """Several units behind one listener. `mute` swallows every answer (a server that hangs), `silent` those of units.
+
+    Units fall silent in TCP and RTU framing.
+    """
 
     def __init__(self, *devices: Device, framing: str = "tcp", host: str = "127.0.0.1", port: int = 0) -> None:
         self.devices, self.mute, self.requests = devices, False, 0
+        self.silent: set[int] = set()
+        self._unit_at = 6 if framing == "tcp" else 0  # where a frame names its unit
         self.server = ModbusTcpServer([device.sim() for device in devices], framer=FRAMERS[framing],
                                       address=(host, port), ignore_missing_devices=True, trace_packet=self._packet)
 
     def _packet(self, sending: bool, octets: bytes) -> bytes:
         self.requests += not sending
-        return b"" if sending and self.mute else octets
+        hushed = self.mute or (octets[self._unit_at] in self.silent if octets else False)
+        return b"" if sending and hushed else octets
 
     async def listen(self) -> "Server":
         """Open the listener."""
@@ -71,7 +80,7 @@ class Server:
 
     async def close(self) -> None:
         """Stop."""
-        await self.server.shutdown()
+        await self.server.shutdown()  # type: ignore[no-untyped-call]
 
 
 async def _run(args: argparse.Namespace) -> None:

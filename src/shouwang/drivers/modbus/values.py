@@ -5,7 +5,7 @@ import struct
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..floats import shortest
+from ..floats import figure
 from ..rows import Figure
 from .options import FORMS, MOST_BITS, MOST_REGISTERS, Register
 
@@ -74,7 +74,7 @@ def _scaled(register: Register, raw: int | float) -> int | Figure:
     plain = register.scale == 1 and register.offset == 0
     if isinstance(raw, int) and plain:
         return raw
-    text = str(raw) if isinstance(raw, int) else shortest(raw) if register.type == "float32" else repr(raw)
+    text = str(raw) if isinstance(raw, int) else str(figure(raw, single=register.type == "float32"))
     if plain:
         return Figure(text)
     return Figure(Decimal(text) * Decimal(str(register.scale)) + Decimal(str(register.offset)))

@@ -53,7 +53,9 @@ async def story(desk: Desk, framing: str = "tcp", **options: Any) -> AsyncIterat
     boiler.set(0, "f", 1.05)
     boiler.set(2, "h", -25)
     boiler.coils[3] = True
-    server = await Server(boiler, framing=framing).listen()
+    far = Device(2)
+    far.set(0, "H", 7)
+    server = await Server(boiler, far, framing=framing).listen()
     async with following(desk, server.port, framing=framing, **options):
         yield server, boiler
     await server.close()
@@ -64,7 +66,7 @@ def latest(desk: Desk) -> dict[int, tuple[int, int]]:
 
 
 TRUE = {LEVEL: (105, GOOD), PRESSURE: (-25, GOOD), VALVE: (1, GOOD)}
-NOTHING = {point: (0, NO_DATA) for point in TRUE}
+NOTHING = dict.fromkeys(TRUE, (0, NO_DATA))
 
 
 @pytest.mark.parametrize("framing", ["tcp", "rtu", "ascii"])
@@ -106,14 +108,21 @@ def test_one_address_that_is_not_there_does_not_hide_its_neighbours() -> None:
     run(told)
 
 
-def test_a_unit_that_is_silent_costs_itself_only() -> None:
+@pytest.mark.parametrize("framing", ["tcp", "rtu"])
+def test_a_unit_that_is_silent_costs_itself_only(framing: str) -> None:
     async def told() -> None:
         desk = Desk()
         devices = [{"unit": 2, "registers": [{"key": "far", "address": 0}]},
                    {"unit": 1, "device": "锅炉", "registers": REGISTERS}]
-        async with story(desk, devices=devices):
-            await until(lambda: latest(desk) == TRUE | {FAR: (0, NO_DATA)})
-            assert "no_answer" in desk.reasons()
+        async with story(desk, framing, devices=devices) as (server, boiler):
+            await until(lambda: latest(desk) == TRUE | {FAR: (7, GOOD)})
+            server.silent = {2}
+            boiler.set(0, "f", 2.0)
+            await until(lambda: latest(desk) == TRUE | {FAR: (0, NO_DATA), LEVEL: (200, GOOD)})
+            assert set(desk.reasons()) == {"no_answer"}
+            server.silent = set()
+            await until(lambda: latest(desk)[FAR] == (7, GOOD))
+            assert desk.events == [(SOURCE, "connected")]
     run(told)
 
 
