@@ -91,23 +91,24 @@ class Frames:
         return out
 
     def _work(self, out: list[Frame | Bad]) -> None:
-        while True:
-            waiting, complete = self._beginnings()
-            if not complete:
-                keep = len(self._buffer) - self._buffer.endswith(START[:1])
-                self._discard(waiting[0] if waiting else keep)
-                return
-            end, wrong, start = min(complete)
-            raw = bytes(self._buffer[start:end])
+        waiting, complete = self._beginnings()
+        past = 0  # bytes of the buffer already taken as packets or dropped
+        for end, wrong, start in sorted(complete):
+            if start < past:
+                continue
+            raw = bytes(self._buffer[start - past:end - past])
             if wrong:
-                self._dead.add(start)
+                self._dead.add(start - past)
                 self._told = True
                 out.append(Bad(raw, checksum=True))
-            else:
-                self._discard(start)
-                self._end_run(out)
-                out.append(unpack(raw))
-                self._drop(end - start)
+                continue
+            self._discard(start - past)
+            self._end_run(out)
+            out.append(unpack(raw))
+            self._drop(end - start)
+            past = end
+        keep = len(self._buffer) - self._buffer.endswith(START[:1])
+        self._discard(next((start - past for start in waiting if start >= past), keep))
 
     def _beginnings(self) -> tuple[list[int], list[tuple[int, bool, int]]]:
         """Beginnings whose packet is still coming, and (end, sum wrong, beginning) of those that are all there."""
