@@ -12,6 +12,7 @@ def decode(item: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(topic, str) or not isinstance(payload, str):
         raise Malformed("需要 topic 与 payload(文本)")
     try:
-        return read(topic, payload.encode("utf-8", "surrogatepass"))
+        told: dict[str, Any] = read(topic, payload.encode("utf-8", "surrogatepass"))
     except KeyError:
         raise Malformed(f"主题不认识: {topic[:200]}") from None
+    return told

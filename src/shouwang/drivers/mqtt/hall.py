@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from shouwang.engines.telemetry.seam import Intake
 
+from ..joint import Joint
 from ..limits import Limits
 from ..logins import Logins
 
@@ -19,6 +20,7 @@ class Hall:
         self.intake, self.limits = intake, limits
         self.loop = asyncio.get_running_loop()
         self.logins = Logins(limits)
+        self.joint = Joint(intake, limits)
         self.sessions: set[Session] = set()
         self.by_client: dict[tuple[str, str], Session] = {}  # (source name, client id) → its connection
         self.undurable = 0  # bytes taken by all connections and not yet on disk

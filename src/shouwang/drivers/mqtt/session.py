@@ -13,6 +13,8 @@ from paho.mqtt.client import topic_matches_sub
 from shouwang.engines.telemetry.plan import Plan
 from shouwang.kernel import clock
 
+from ..joint import Letter
+from ..scan import DEVICE, GATEWAY, Packet
 from ..take import excerpt, take
 from . import packet as p
 from .answer import answer
@@ -22,6 +24,7 @@ from .packet import Broken, Frame
 log = logging.getLogger(__name__)
 MOST_FILTERS = 200  # subscriptions of one connection
 RETRY = 0.1  # seconds until a full intake is asked again
+JOINED = {"v1/gateway/telemetry": GATEWAY, "v1/devices/me/telemetry": DEVICE, "v2/t": DEVICE, "v2/t/j": DEVICE}
 _CODE = {"malformed": p.PAYLOAD_FORMAT, "unknown_topic": p.TOPIC_NAME}
 
 
@@ -205,7 +208,13 @@ class Session(asyncio.Protocol):
             self.count("topic_too_long", said.topic)
             self._durable(due, said, p.TOPIC_NAME)
             return
-        self._offer(frame, said, due)
+        kind = JOINED.get(said.topic)
+        if kind is None or not self.hall.joint.ready():
+            self._offer(frame, said, due)
+            return
+        packet = Packet(self.source, kind, said.payload, clock.now_ms())
+        self.hall.joint.put(Letter(packet, self.plan, lambda: self._durable(due, said, p.SUCCESS),
+                                   lambda: self._take(said, due, packet.received)))
 
     def _reply(self, said: p.Publish) -> None:
         """Answer what asks for an answer, where the client listens for it."""
@@ -214,6 +223,16 @@ class Session(asyncio.Protocol):
             self.transport.write(p.publish(self.version, *back))
 
     def _offer(self, frame: Frame, said: p.Publish, due: Due) -> None:
+        if not self._take(said, due, clock.now_ms()):
+            self._disown(due)
+            self._wait(frame)
+
+    def _take(self, said: p.Publish, due: Due, received: int) -> bool:
+        """Decode carefully and offer; False when the intake has no room now."""
+        if not self._still_welcome():
+            self.count("revoked", said.topic)
+            self.leave(p.NOT_AUTHORISED)  # unacknowledged
+            return True
         refused: dict[str, int] = {}
 
         def done() -> None:
@@ -222,16 +241,15 @@ class Session(asyncio.Protocol):
         # Without readings `done` runs inside take(), before it is known what was refused.
         later: list[Callable[[], None]] = []
         deciding = True
-        parcel = take(self.intake, self.source, said.topic, said.payload, clock.now_ms(), self.limits,
+        parcel = take(self.intake, self.source, said.topic, said.payload, received, self.limits,
                       lambda: later.append(done) if deciding else done(), (self.token,))
         deciding = False
         if parcel.busy:
-            self._disown(due)
-            self._wait(frame)
-            return
+            return False
         refused.update(parcel.refused)
         for act in later:
             act()
+        return True
 
     def _wait(self, frame: Frame) -> None:
         """The intake has no room: keep this packet, read no further, ask again soon."""

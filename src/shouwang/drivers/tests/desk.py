@@ -74,6 +74,14 @@ class Desk:
         for done in now:
             done()
 
+    def before_tick(self, hook: Callable[[], None]) -> None:
+        def tick() -> None:
+            hook()
+            loop.call_later(0.01, tick)
+
+        loop = asyncio.get_running_loop()
+        loop.call_soon(tick)
+
     def refuse(self, source: str, reason: str, excerpt: str, count: int = 1) -> None:
         self.refused.append((source, reason, excerpt, count))
 

@@ -47,6 +47,7 @@ class Ingest:
         self.problems: dict[str, str] = {}  # where → what is wrong now, empty when all is well
         self.sync_ms = 0.0
         self._offers: list[Offer] = []
+        self._before: list[Callable[[], None]] = []
         self._after: list[Callable[[], object]] = []
         self._waiting = 0
         self._swept = 0
@@ -86,6 +87,10 @@ class Ingest:
         self._offers.append(Offer(source, readings, done))
         self._waiting += n
         return True
+
+    def before_tick(self, hook: Callable[[], None]) -> None:
+        """Call `hook` at the beginning of every tick."""
+        self._before.append(hook)
 
     def after_tick(self, done: Callable[[], object]) -> None:
         """Call back when everything offered so far is durable and in the journal."""
@@ -155,6 +160,8 @@ class Ingest:
 
     async def tick(self) -> None:
         """One beat: judge what waits, sweep when due, log, acknowledge, journal."""
+        for hook in self._before:
+            hook()
         offers, self._offers, self._waiting = self._offers, [], 0
         now_ms = clock.now_ms()
         sweeping = bool(self.plan.version) and abs(now_ms - self._swept) >= SWEEP_MS

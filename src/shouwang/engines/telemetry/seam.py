@@ -66,6 +66,9 @@ class Intake(Protocol):
         False when too much is waiting (disk full or too slow): nothing was taken, `done` will not be called.
         """
 
+    def before_tick(self, hook: Callable[[], None]) -> None:
+        """Call `hook` at the beginning of every tick: what it offers belongs to that tick."""
+
     def refuse(self, source: str, reason: str, excerpt: str, count: int = 1) -> None:
         """Count what could not be taken: source name or peer address, reason word, up to 200 characters of it."""
 
@@ -81,6 +84,9 @@ class Judge(Protocol):
 
     def evaluate(self, batch: Batch, now_ms: int) -> list[Transition]:
         """Judge one batch. n, seq, plan and heard may be left 0: the intake numbers them."""
+
+    def amend(self, batch: Batch, now_ms: int) -> list[Transition]:
+        """Late and repeated readings, rising by time: what they change in what was told."""
 
     def sweep(self, watermarks: NDArray[np.int64], now_ms: int) -> list[Transition]:
         """Delays that ran out and silence; `watermarks` per source index, ms (0 = never heard)."""
