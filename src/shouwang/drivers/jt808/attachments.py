@@ -25,6 +25,7 @@ from .upload import Upload
 log = logging.getLogger(__name__)
 WHOLE = 268_435_456  # [D] bytes of all files of one alarm
 FILES = 64  # [D] files of one alarm
+CARRIERS = 1000  # [D] attachment connections at a time
 SILENCE = 60.0  # [D] seconds without a byte until a connection is closed
 
 
@@ -45,6 +46,9 @@ class Carrier(asyncio.Protocol):
         self.address = str((transport.get_extra_info("peername") or ["本机"])[0])
         self.hall.carriers.add(self.transport)
         self._wait()
+        if len(self.hall.carriers) > CARRIERS:
+            self.hall.intake.refuse(self.hall.name, "too_many_connections", self.address)
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone; what came of the files stays for another try."""

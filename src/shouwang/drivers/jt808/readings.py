@@ -1,11 +1,11 @@
 """A location report as readings: physical values, alarm and status bits as 0/1, active-safety alarms as 1/0.
 
-Raised bits are always told; a bit that is 0 is told only where somebody wants it (`row`), so that thirty clear alarms
-nobody registered are not thirty refusals.
+A raised alarm is always told. Clear alarms, states and counts are told where somebody wants them (`row`), so that
+thirty clear alarms nobody registered are not thirty refusals.
 """
 
 import struct
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ..rows import Figure, Row
@@ -13,14 +13,17 @@ from . import safety
 from .fields import moment
 from .location import ALARMS
 
-STATUS = {"status_acc": 0, "status_fixed": 1, "status_out_of_service": 4, "status_fuel_cut": 10,
-          "status_circuit_cut": 11, "status_door_locked": 12, "status_door_1": 13, "status_door_2": 14,
-          "status_door_3": 15, "status_door_4": 16, "status_door_5": 17}  # table 25
-STATUS_LOAD, FIXED, SOUTH, WEST, ENCRYPTED = 8, 1, 2, 3, 5
+STATUS = {"acc": 0, "fixed": 1, "out_of_service": 4, "fuel_cut": 10, "circuit_cut": 11, "door_locked": 12,
+          "door_1": 13, "door_2": 14, "door_3": 15, "door_4": 16, "door_5": 17}  # table 25
+LOAD, FIXED, SOUTH, WEST, ENCRYPTED = 8, 1, 2, 3, 5
 VIDEO = ("video_lost", "video_covered", "storage_fault", "video_fault", "overcrowded", "abnormal_driving",
          "recording_full")  # bits of item 0x14 (JT/T 1078-2016 table 14)
 SIGNALS = ("low_beam", "high_beam", "right_turn", "left_turn", "brake", "reverse", "fog_light", "marker_light", "horn",
            "air_conditioning", "neutral", "retarder", "abs", "heater", "clutch")  # bits of item 0x25 (table 30)
+RAISED = {"alarm": [f"alarm_{name}" for name in ALARMS], "video": [f"alarm_{name}" for name in VIDEO]}
+BITS = {key: (word, bit) for word, keys in RAISED.items() for bit, key in enumerate(keys)} \
+    | {f"status_{name}": ("status", bit) for name, bit in STATUS.items()} \
+    | {f"signal_{name}": ("signal", bit) for bit, name in enumerate(SIGNALS)}  # key → word and bit of it
 TENTHS = {"mileage_01km": "mileage", "fuel_01l": "fuel", "recorder_speed_01kmh": "recorder_speed"}
 PLAIN = {"rssi": "rssi", "gnss_count": "gnss_count"}
 CABIN = 0x06
@@ -43,7 +46,8 @@ class Report(NamedTuple):
 
     t: int | None
     values: dict[str, Any]
-    bits: dict[str, int]
+    words: dict[str, int]  # alarm, status, signal and video bits
+    counts: dict[str, int]
     alarms: list[Safety]
     faults: list[tuple[str, str]]
 
@@ -55,7 +59,9 @@ def tenths(n: int) -> Figure:
 
 def of(told: dict[str, Any]) -> Report:
     """The readings of a location as `location.read` tells it."""
-    report = Report(moment(told["time"]), _place(told), _bits(told), [], [])
+    words = {"alarm": told["alarm"], "status": told["status"]}
+    counts = {"status_load": told["status"] >> LOAD & 3}
+    report = Report(moment(told["time"]), _place(told), words, counts, [], [])
     for item in told["extras"]:
         _extra(item, report)
     return report
@@ -64,13 +70,12 @@ def of(told: dict[str, Any]) -> Report:
 Known = dict[str, tuple[int, int]]  # key of an active-safety alarm → (flag, time) as last heard
 
 
-def row(device: str, report: Report, wanted: Container[str], known: Known) -> Row:
-    """A row of what is raised and what is wanted; `known` learns from it.
+def row(device: str, report: Report, wanted: Collection[str], known: Known) -> Row:
+    """A row of values, of what is raised and what is wanted; `known` learns from it.
 
     An alarm that started stays 1 until its end is heard. One of a moment is 1 in its report and 0 in the next. One
     never heard of is not told: after a restart of ours it may well be open.
     """
-    bits = {key: bit for key, bit in report.bits.items() if bit or key in wanted}
     t = report.t or 0
     heard: dict[str, int] = {}
     for alarm in report.alarms:
@@ -80,7 +85,7 @@ def row(device: str, report: Report, wanted: Container[str], known: Known) -> Ro
             if flag != STARTED and key not in heard and at < t and key in wanted]
     known.update({key: (flag, t) for key, flag in heard.items() if known.get(key, (0, 0))[1] <= t})
     told = {key: int(flag != ENDED) for key, flag in heard.items()} | dict.fromkeys(over, 0)
-    return Row(device, report.t, report.values | bits | told)
+    return Row(device, report.t, report.values | _bits(report, wanted) | told)
 
 
 def _place(told: dict[str, Any]) -> dict[str, Any]:
@@ -106,10 +111,19 @@ def _degrees(raw: int, negative: bool, most: int) -> Figure | None:
     return Figure(f"{'-' if signed < 0 else ''}{whole}.{rest:06d}")
 
 
-def _bits(told: dict[str, Any]) -> dict[str, int]:
-    bits = {f"alarm_{name}": told["alarm"] >> bit & 1 for bit, name in enumerate(ALARMS)}
-    bits |= {key: told["status"] >> bit & 1 for key, bit in STATUS.items()}
-    return bits | {"status_load": told["status"] >> STATUS_LOAD & 3}
+def _bits(report: Report, wanted: Collection[str]) -> dict[str, int]:
+    """Alarms that are raised; of the other bits and counts those that are wanted."""
+    told: dict[str, int] = {}
+    for word, keys in RAISED.items():
+        if bits := report.words.get(word, 0):
+            told |= {key: 1 for bit, key in enumerate(keys) if bits >> bit & 1}
+    for key in wanted:
+        if key in report.counts:
+            told[key] = report.counts[key]
+        elif key in BITS and BITS[key][0] in report.words:
+            word, bit = BITS[key]
+            told[key] = report.words[word] >> bit & 1
+    return told
 
 
 def _extra(item: dict[str, Any], report: Report) -> None:
@@ -119,14 +133,13 @@ def _extra(item: dict[str, Any], report: Report) -> None:
             report.values[key] = tenths(item[name])
     for name, key in PLAIN.items():
         if name in item:
-            report.bits[key] = item[name]
+            report.counts[key] = item[name]
     if "ad0" in item:  # table 27: AD0 is the low half
-        report.bits.update(ad0=item["ad1"], ad1=item["ad0"])
+        report.counts.update(ad0=item["ad1"], ad1=item["ad0"])
     if "signal_bits" in item:
-        report.bits.update({f"signal_{name}": item["signal_bits"] >> i & 1 for i, name in enumerate(SIGNALS)})
+        report.words["signal"] = item["signal_bits"]
     if which == 0x14 and len(content) == 4:
-        word = int.from_bytes(content, "big")
-        report.bits.update({f"alarm_{name}": word >> i & 1 for i, name in enumerate(VIDEO)})
+        report.words["video"] = int.from_bytes(content, "big")
     if which == CABIN and len(content) == 2:
         report.values["cabin_temp"] = _signed(content)
     if item.get("truncated"):

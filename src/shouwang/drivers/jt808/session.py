@@ -117,7 +117,7 @@ class Session(asyncio.Protocol):
             self._answer([frame], platform.UNSUPPORTED)
             return
         parts = [frame]
-        if frame.attributes & packet.SUBPACKAGE:
+        if frame.attributes & packet.SUBPACKAGE and frame.id in self.ACTS:
             parts, why = self.parts.add(frame)
             if why:
                 self.count("bad_frame", f"{frame.terminal}: {why}")
@@ -191,8 +191,8 @@ class Session(asyncio.Protocol):
 
     def _driver_card(self, frame: Frame, parts: list[Frame]) -> None:
         told = messages.driver_card(frame.body, frame.version)
-        bits = {"driver_card": 1 if told["status"] == 1 else 0}
-        self._offer(frame, parts, [Report(moment(told["time"]), {}, bits, [], [])])
+        values = {"driver_card": 1 if told["status"] == 1 else 0}
+        self._offer(frame, parts, [Report(moment(told["time"]), values, {}, {}, [], [])])
 
     def _offer(self, frame: Frame, parts: list[Frame], reports: list[Report],
                faults: list[tuple[str, str]] | None = None) -> None:
@@ -208,8 +208,9 @@ class Session(asyncio.Protocol):
         refused += [("bad_time", f"{terminal}: 0x{frame.id:04x}") for one in reports if one.t is None]
         due = self._owe(len(frame.body))
         if self._take(source, [one for one in rows if one.values], refused, due, parts, bool(rows)):
-            self.hall.known[terminal] = known
-            self._ask_attachments(frame, reports)
+            if wanted:
+                self.hall.known[terminal] = known
+                self._ask_attachments(frame, reports)
         else:
             self._disown(due)
             self._wait(frame, parts)

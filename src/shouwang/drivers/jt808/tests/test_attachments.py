@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from shouwang.drivers.jt808 import messages, packet
 from shouwang.drivers.jt808.decode import decode
 from shouwang.drivers.jt808.packet import Frame
 from shouwang.drivers.jt808.serve import Endpoint
-from shouwang.drivers.jt808.simulate import Terminal, bring, listing, location, safety
+from shouwang.drivers.jt808.simulate import Terminal, bring, drive, listing, location, safety
 from shouwang.drivers.jt808.tests.fleet import PHONE, arrive, endpoint
 from shouwang.drivers.jt808.upload import LARGEST, Upload
 from shouwang.drivers.tests.desk import Desk, run, until
@@ -171,6 +172,18 @@ def test_pieces_in_any_order_twice_or_overlapping_make_the_file() -> None:
         upload.take(packet.Piece("a", at, content))
     assert upload.told() == {"file_name": "a", "file_bytes_ascii": "0123456789"}
     assert upload.files["a"].have == [(0, 10)]
+
+
+def test_the_simulator_drives_reports_and_brings_a_file(tmp_path: Path) -> None:
+    async def story() -> None:
+        desk, proof = Desk(), tmp_path / "proof.jpg"
+        proof.write_bytes(b"proof")
+        async with endpoint(desk, **places(tmp_path / "files")) as running:
+            await drive(Namespace(host="127.0.0.1", port=running.port, phone=PHONE, code=None, version=2019, count=3,
+                                  every=0.0, headway=True, file=proof))
+        assert [one.read_bytes() for one in (tmp_path / "files").rglob("proof.jpg")] == [b"proof"]
+        assert {at for _, _, at, _, _ in desk.taken}
+    run(story)
 
 
 def test_asking_does_not_wait_for_the_files(tmp_path: Path) -> None:

@@ -69,9 +69,11 @@ def test_inputs_are_named_as_the_standard_names_them() -> None:
     extras = item(0x2B, bytes.fromhex("0001 00f2")) + item(0x06, b"\x80\x05") + item(0x25, b"\0\0\0\x08") \
         + item(0x14, b"\0\0\0\x02") + item(0x02, b"\x01\xd4")
     told = readings.of(messages.position(location(T, extras=extras)))
-    assert (told.bits["ad0"], told.bits["ad1"]) == (0xF2, 1)  # table 27: AD0 is bits 0 to 15
+    row = readings.row("1", told, ["ad0", "ad1", "signal_left_turn", "signal_brake", "alarm_video_lost"], {}).values
+    assert (row["ad0"], row["ad1"]) == (0xF2, 1)  # table 27: AD0 is bits 0 to 15
     assert (told.values["cabin_temp"], told.values["fuel"]) == (-5, "46.8")
-    assert (told.bits["signal_left_turn"], told.bits["alarm_video_covered"]) == (1, 1)
+    assert (row["signal_left_turn"], row["signal_brake"]) == (1, 0)
+    assert (row["alarm_video_covered"], row["alarm_video_lost"]) == (1, 0)
 
 
 def test_a_bit_nobody_wants_is_told_only_when_raised() -> None:

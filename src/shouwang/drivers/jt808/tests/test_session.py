@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from shouwang.drivers.configured import Setting
-from shouwang.drivers.jt808 import options, serve
+from shouwang.drivers.jt808 import options, packet, serve
+from shouwang.drivers.jt808.fields import bcd
 from shouwang.drivers.jt808.simulate import Terminal, item, location, safety
 from shouwang.drivers.jt808.tests.fleet import CODE, OTHER, PHONE, STRANGER, arrive, endpoint, plan, told
 from shouwang.drivers.limits import DEFAULT
 from shouwang.drivers.tests.desk import Desk, run, until
+from shouwang.engines.telemetry.plan import SourcePlan
 from shouwang.engines.telemetry.quality import GOOD, NO_DATA, UNCERTAIN
 from shouwang.kernel import clock
 from shouwang.kernel.errors import BadInput
@@ -137,6 +139,43 @@ def test_a_message_in_parts_is_acknowledged_part_by_part_once_all_is_on_disk() -
             first = terminal.send(0x0704, body)
             assert [await terminal.result(first + n) for n in range(2)] == [0, 0]
         assert [v for key, v, _ in told(desk) if key == "speed"] == list(range(60))
+    run(story)
+
+
+def test_a_part_of_what_is_not_supported_is_answered_at_once() -> None:
+    async def story() -> None:
+        desk = Desk()
+        async with endpoint(desk) as running:
+            terminal = await arrive(running.port)
+            first = terminal.send(0x0801, bytes(3000))
+            assert [await terminal.result(first + n) for n in range(3)] == [3, 3, 3]
+    run(story)
+
+
+def test_parts_that_never_become_whole_are_given_up_and_told() -> None:
+    async def story() -> None:
+        desk = Desk()
+        async with endpoint(desk) as running:
+            terminal = await arrive(running.port)
+            for n in range(17):
+                terminal.send_raw(packet.write(0x0704, PHONE, 100 + 9 * n, b"x", part=(3, 1)))
+            terminal.send_raw(packet.write(0x0704, PHONE, 999, b"x", part=(3, 4)))
+            assert await terminal.result(terminal.send(0x0002)) == 0
+        assert desk.reasons() == ["bad_frame", "bad_frame"]
+        assert "1/3" in desk.refused[0][2]
+    run(story)
+
+
+def test_a_drivers_card_is_in_or_out() -> None:
+    async def story() -> None:
+        desk, t = Desk(), now()
+        async with endpoint(desk) as running:
+            desk.plan = replace(plan(2), sources=[SourcePlan("两客一危", "gateway", "", {PHONE: {"driver_card": 3}})])
+            terminal = await arrive(running.port)
+            for n, status in enumerate((b"\x01", b"\x02")):
+                body = status + bcd(t + n * 1000) + b"\x01"
+                assert await terminal.result(terminal.send(0x0702, body)) == 0
+        assert [(at - t, v) for _, _, at, v, _ in desk.taken] == [(0, 1), (1000, 0)]
     run(story)
 
 
