@@ -1,7 +1,7 @@
 """One file in the words of the test vectors: what it comes to when it is taken, and what its records say."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..rows import Malformed
@@ -12,6 +12,7 @@ from .packet import AHEAD, File, Record, complete, moment, parse, read_name
 INCOMPLETE = "incomplete: keep in inbox, no ingest; after 10 min of no change move to error"
 BITS = ("status is a bit set 1报警 2断电 4标校 8超量程 16分站故障 32不巡检 64暂停 128传感器故障; calibration (4) 2.00% "
         "must not raise a gas-overlimit alarm; empty value is no data, not 0")
+LONGEST = timedelta(days=7)  # [D] a longer stay underground is a card left there, not a shift
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -54,7 +55,7 @@ def _read(item: dict[str, Any]) -> File | None:
     if not complete(raw, dialect):
         return None
     file = parse(raw, parts, dialect)
-    known = moment(str(item.get("now", ""))) or moment(_spread(parts.uploaded))
+    known = moment(str(item.get("now") or item.get("received"))) or moment(_spread(parts.uploaded))
     if known and file.t > known + AHEAD:
         raise Malformed(f"文件头时间 {file.t.strftime(_TIME)} 比收到时晚超过 5 分钟,拒收")
     return file
@@ -190,9 +191,10 @@ def _ryxx(file: File, _: Record) -> dict[str, Any]:
 def _ryss(file: File, one: Record) -> dict[str, Any]:
     """A full snapshot of who is underground; a single person is described."""
     if one:
+        days = _days(one, file)
         return {"out_time": one["out_time"] or None, "shift_mode": one["shift_mode"] or None,
                 "distance": _number(one["distance"]), "station": one["station"] or None,
-                "work_status": one["work_status"] or None}
+                "work_status": one["work_status"] or None, **({"days": days} if len(days) > 1 else {})}
     flags = [r["flag"] for r in file.records]
     told = _summary(file)
     counts = {"in_well": flags.count(words.UNDERGROUND), "out": flags.count(words.OUT)}
@@ -200,6 +202,14 @@ def _ryss(file: File, one: Record) -> dict[str, Any]:
             "duplicates": len(file.repeated)}
     return {"status": told["status"], "records": told["records"], **counts, "header_time": told["header_time"],
             **{k: n for k, n in rare.items() if n}}
+
+
+def _days(r: Record, file: File) -> list[str]:
+    """The days a trip underground touches, to its end or to the snapshot: a night shift counts on both."""
+    start, end = moment(r["in_time"]), moment(r["out_time"]) or file.t
+    if start is None or end < start or end - start > LONGEST:
+        return []
+    return [str(start.date() + timedelta(n)) for n in range((end.date() - start.date()).days + 1)]
 
 
 def _alarm(_: File, r: Record) -> dict[str, Any]:

@@ -188,6 +188,22 @@ def test_a_file_read_but_not_durable_before_a_restart_is_read_again(tmp_path: Pa
     run(story)
 
 
+def test_another_file_that_took_the_name_meanwhile_is_read_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        intake = desk(instant=False)
+        async with watching(intake, tmp_path):
+            path = sim.put(tmp_path, "CDSS", at(), sim.cdss(at(), [("0.35", 0)]))
+            await until(lambda: intake.waiting)
+            sim.put(tmp_path, "CDSS", at(), sim.cdss(at(), [("0.99", 0)]))
+            intake.durable()
+            assert path.exists()  # it is not the one that is durable
+            await until(lambda: intake.waiting)
+            intake.durable()
+            assert names(tmp_path / "done") == [path.name]
+        assert [v for _, point, _, v, _ in intake.taken if point == FIRST] == [35, 99]
+    run(story)
+
+
 def test_an_older_file_only_fills_history_and_a_header_in_the_future_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         intake = desk()

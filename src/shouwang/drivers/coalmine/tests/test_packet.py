@@ -71,6 +71,18 @@ def test_a_snapshot_tells_sos_and_pithead_where_there_are_any() -> None:
                     "duplicates": 1}
 
 
+def test_a_night_shift_is_on_both_days() -> None:
+    night = T.replace(day=24, hour=0, minute=5)
+    text = sim.ryss(night, [sim.person(1, 1, 1, T.replace(hour=22))])
+    assert decode({"file": f"{sim.MINE}_RYSS_20260924000519.txt", "text": text})["days"] == ["2026-09-23", "2026-09-24"]
+
+
+def test_a_header_is_measured_by_the_moment_it_came() -> None:
+    with pytest.raises(Malformed, match="晚超过 5 分钟"):
+        decode(item("RYSS") | {"now": "2026-09-23 10:08:00"})
+    assert decode(item("RYSS") | {"now": "2026-09-23 10:08:19"})["status"] == "DONE"
+
+
 def test_bad_records_by_share() -> None:
     people = [sim.person(n, 1, 1, T) for n in range(1, 6)]
     name = f"{sim.MINE}_RYSS_20260923101319.txt"
