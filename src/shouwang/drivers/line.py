@@ -65,7 +65,8 @@ class Line(asyncio.Protocol):
         self.waiting: deque[Any] = deque()
         self.owed: deque[Owed] = deque()
         self.address = ""
-        self.known = self.stuck = self.reading_stopped = self.writing_stopped = False
+        self.known = self.stuck = self.working = self.resting = False
+        self.reading_stopped = self.writing_stopped = False
 
     def hear(self, frame: Any, owed: Owed) -> bool:
         """Judge one frame and settle what is owed for it, now or once it is durable; False: no room, ask again."""
@@ -112,9 +113,10 @@ class Line(asyncio.Protocol):
     # Frames.
 
     def work(self) -> None:
-        """Hear every frame that is complete; stop at one the intake has no room for."""
+        """Hear every frame that is complete; stop at one the intake has no room for, or when much is not durable."""
+        self.working = True
         try:
-            while self.waiting and not self.stuck and not self.transport.is_closing():
+            while self.waiting and not self.stuck and len(self.owed) < MOST and not self.transport.is_closing():
                 owed = Owed()
                 self.owed.append(owed)
                 if self.hear(self.waiting[0], owed):
@@ -127,6 +129,7 @@ class Line(asyncio.Protocol):
             log.exception("处理 %s(%s)的报文时出错,连接已关闭", self.floor.setting.source, self.address)
             self.count("internal", self.address)
             self.transport.abort()
+        self.working, self.resting = False, len(self.owed) >= MOST
         self.breathe()
 
     def _again(self) -> None:
@@ -157,12 +160,16 @@ class Line(asyncio.Protocol):
         told = b"".join(out)
         if told and not self.transport.is_closing():
             self.transport.write(told)
-        self.breathe()
+        if self.resting and len(self.owed) <= MOST // 2:
+            self.resting = False
+            self.floor.loop.call_soon(self.work)
+        if not self.working:
+            self.breathe()
 
     def breathe(self) -> None:
         """Read the socket or not, by what is not durable, what the peer leaves unread, what the intake has."""
         heavy = len(self.owed) > (MOST // 2 if self.reading_stopped else MOST)
-        stop = self.stuck or self.writing_stopped or heavy
+        stop = self.stuck or self.writing_stopped or heavy or bool(self.waiting)
         if stop == self.reading_stopped or self.transport.is_closing():
             return
         self.reading_stopped = stop

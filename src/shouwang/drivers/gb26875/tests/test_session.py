@@ -1,6 +1,7 @@
 """Transmitters over real sockets, the test playing the disk."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -8,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 
+from shouwang.drivers import line
 from shouwang.drivers.configured import Setting
-from shouwang.drivers.gb26875 import serve
+from shouwang.drivers.gb26875 import objects, serve
 from shouwang.drivers.gb26875 import simulate as sim
-from shouwang.drivers.gb26875.packet import ACK, CONTROL, REJECT, RESPONSE
-from shouwang.drivers.gb26875.readings import moment
+from shouwang.drivers.gb26875.packet import ACK, CONTROL, REJECT, RESPONSE, SEND, Frame
+from shouwang.drivers.gb26875.readings import moment, rows
 from shouwang.drivers.gb26875.session import GARBAGE
 from shouwang.drivers.gb26875.tests.frames import SOURCE, TARGET, packet, vectors
 from shouwang.drivers.limits import DEFAULT
@@ -164,6 +167,25 @@ def test_a_full_intake_is_asked_again_and_nothing_is_lost() -> None:
     run(story)
 
 
+def test_what_is_not_on_disk_is_limited_and_all_of_it_is_confirmed_in_order() -> None:
+    count = 3 * line.MOST
+
+    async def story() -> None:
+        desk = Desk(instant=False)
+        async with centre(desk) as transmitter:
+            transmitter.send(b"".join(packet(STATE, serial=n) for n in range(count)))
+            await until(lambda: len(desk.waiting) == line.MOST)
+            heard = []
+            while len(heard) < count:
+                assert len(desk.waiting) <= line.MOST
+                desk.durable()
+                told = await transmitter.answer()
+                assert told
+                heard.append(told.serial)
+            assert heard == list(range(count))
+    run(story)
+
+
 def test_the_clock_of_a_registered_transmitter_is_set_once_a_connection_where_that_is_wanted() -> None:
     async def story() -> None:
         desk = Desk()
@@ -215,3 +237,34 @@ def test_options_that_are_not_understood_are_named() -> None:
             with pytest.raises(BadInput, match="set_time"):
                 await serve(Desk(), Setting("gb26875", "消防远程监控", options=options), DEFAULT)
     asyncio.run(story())
+
+
+@given(strategies.binary(min_size=2, max_size=120), strategies.binary(min_size=6, max_size=6))
+def test_any_application_data_is_read_into_rows_or_refusals(app: bytes, time: bytes) -> None:
+    frame = Frame(1, b"\1\1", time, SOURCE, TARGET, SEND, app)
+    for one in (app, bytes([app[0] % 30]) + app[1:]):
+        found, refused = rows(frame, objects.read(one), set(KEYS))
+        assert all(isinstance(row.t, int) and row.values for row in found)
+        assert {reason for reason, _ in refused} <= {"bad_time", "bad_frame"}
+
+
+def test_noise_between_good_packets_never_stops_a_connection() -> None:
+    noise, good = random.Random(26875), packet(PART)
+
+    async def story() -> None:
+        desk = Desk()
+        async with centre(desk) as transmitter:
+            for _ in range(300):
+                mutated = bytearray(good)
+                for _ in range(noise.randrange(1, 6)):
+                    mutated[noise.randrange(len(mutated))] = noise.randrange(256)
+                transmitter.send(bytes(mutated[:noise.randrange(len(mutated) + 1)]) + packet(STATE, serial=7))
+            transmitter.send(packet(STATE, serial=999))
+            heard = []
+            while not heard or heard[-1] != 999:
+                told = await transmitter.answer()
+                assert told
+                heard.append(told.serial)
+            assert heard.count(7) >= 300
+            assert "internal" not in desk.reasons()
+    run(story)

@@ -1,6 +1,7 @@
 """Devices over real sockets, the test playing the disk."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 
 from shouwang.drivers.configured import Setting
 from shouwang.drivers.hj212 import commands, readings, serve
@@ -278,5 +280,36 @@ def test_bytes_of_a_stranger_leave_the_driver_standing() -> None:
                 collector.send(raw + b"\r\n")
             collector.send(said("DataTime=20160801085857;a21026-Rtd=1"))
             assert await collector.answer()
+            assert "internal" not in desk.reasons()
+    run(story)
+
+
+PIECES = ["DataTime", "20160801085857", "00010101000000", "99991231235959", "a-Rtd", "a-Flag", "a-SampleTime", "-", "=",
+          ",", ";", "N", "nan", "1e999", "é", "&&", "CP=&&", "MN=", "CN=2011", "PNO=1", "Flag=7", "Flag=²"]
+
+
+@given(strategies.lists(strategies.sampled_from(PIECES) | strategies.text(max_size=5)).map("".join))
+def test_any_segment_is_read_into_rows_or_refusals(text: str) -> None:
+    segment = read(text.encode("utf-8", "surrogatepass"))
+    found, refused = readings.rows(segment)
+    assert segment.flag >= 0
+    assert all(isinstance(row.t, int) for row in found)
+    assert {reason for reason, _ in refused} <= {"bad_time"}
+
+
+def test_noise_between_good_frames_never_stops_a_connection() -> None:
+    noise = random.Random(212)
+    good = said("DataTime=20160801085857;a21026-Rtd=1")
+
+    async def story() -> None:
+        desk = Desk()
+        async with platform(desk, crc="count") as collector:
+            for _ in range(300):
+                mutated = bytearray(good)
+                for _ in range(noise.randrange(1, 6)):
+                    mutated[noise.randrange(len(mutated))] = noise.randrange(256)
+                collector.send(bytes(mutated[:noise.randrange(len(mutated) + 1)]) + b"\r\n")
+            collector.send(said("DataTime=20160801085900;a21026-Rtd=99"))
+            await until(lambda: ("污染源在线", 0, T + 3000, 990, quality.GOOD) in desk.taken)
             assert "internal" not in desk.reasons()
     run(story)
