@@ -9,6 +9,7 @@ from .. import configured
 from ..configured import Setting
 from ..limits import Limits
 from .options import read
+from .read import Receipt
 from .session import Context, Session
 
 log = logging.getLogger(__name__)
@@ -74,4 +75,4 @@ class Client:
 async def serve(intake: Intake, setting: Setting, limits: Limits) -> Client:
     """Keep a connection to the outstation that `setting.options` names."""
     options = read(setting.options, setting.source)
-    return Client(Context(intake, setting.source, options, limits, options.factors()))
+    return Client(Context(intake, setting.source, options, limits, options.factors(), Receipt()))

@@ -22,9 +22,15 @@ def decode(item: dict[str, Any]) -> dict[str, Any]:
         return told | {"u": frame.act}
     if frame.kind == "S":
         return told | {"nr": frame.nr}
-    unit = asdu.read(frame.asdu)
-    return told | {"ns": frame.ns, "nr": frame.nr, "type_id": unit.type, "count": raw[7] & 0x7F, "sq": unit.sq,
-                   "cot": unit.cause, "test": unit.test, "negative": unit.negative, "oa": unit.oa, "ca": unit.ca,
+    told |= {"ns": frame.ns, "nr": frame.nr}
+    try:
+        unit = asdu.read(raw[6:2 + raw[1]])
+    except Malformed:
+        if told["len_ok"]:
+            raise
+        return told
+    return told | {"type_id": unit.type, "count": raw[7] & 0x7F, "sq": unit.sq, "cot": unit.cause,
+                   "test": unit.test, "negative": unit.negative, "oa": unit.oa, "ca": unit.ca,
                    "objects": [{name: _shown(value) for name, value in one.items()} for one in unit.objects]}
 
 

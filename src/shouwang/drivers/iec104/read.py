@@ -18,21 +18,36 @@ from .elements import Fields
 DOUBLE = frozenset({3, 4, 31, 17, 38})  # double points: 1 off, 2 on, 0 between, 3 not known (7.2.6.2)
 REAL = frozenset({13, 14, 36})
 HOUR, MINUTE_MS = timedelta(hours=1), 60_000
+AHEAD_MS = 1000  # [D] as far as receipts may run ahead of the clock in a burst
 
 
-def rows(unit: Asdu, received: int, zone: tzinfo, factors: Mapping[str, Decimal]) -> list[Row]:
-    """Rows of a unit of process information, none of any other; `received` in ms stands in where no time is told.
+class Receipt:
+    """Times of receipt (ms), each later than the one before: of two values of one instant the later one must stand."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def __call__(self, now: int) -> int:
+        """A moment for what came at `now`; after a clock was set back it starts again from there."""
+        self.last = self.last + 1 if now <= self.last <= now + AHEAD_MS else now
+        return self.last
+
+
+def rows(unit: Asdu, received: int, receipt: Receipt, zone: tzinfo, factors: Mapping[str, Decimal]) -> list[Row]:
+    """Rows of a unit of process information, none of any other; what tells no time has that of its receipt.
 
     `zone` is that of the station's clock; `factors` ("ca/ioa" → factor) turn raw counts into quantities.
     """
     if unit.type not in MONITORED:
         return []
     out: list[Row] = []
+    told: int | None = None
     for one in unit.objects:
         key = str(one["ioa"])
         t = moment(one, received, zone)
-        if not out or out[-1].t != t or key in out[-1].values:
-            out.append(Row(str(unit.ca), t, {}))
+        if not out or told != t or key in out[-1].values:
+            out.append(Row(str(unit.ca), receipt(received) if t is None else t, {}))
+            told = t
         out[-1].values[key] = _worth(unit.type, one, factors.get(f"{unit.ca}/{key}"))
     return out
 

@@ -32,6 +32,7 @@ class Context(NamedTuple):
     options: Options
     limits: Limits
     factors: dict[str, Decimal]
+    receipt: read.Receipt
 
 
 class Session(asyncio.Protocol):
@@ -160,7 +161,8 @@ class Session(asyncio.Protocol):
         source = configured.find(self.intake, self.context.name)
         if source is None:
             raise Breach("unknown_source", f"来源 {self.context.name} 已不在登记中")
-        rows = [] if unit.test else read.rows(unit, received, self.options.zone, self.context.factors)
+        rows = [] if unit.test else read.rows(unit, received, self.context.receipt, self.options.zone,
+                                              self.context.factors)
         refused = [("test_frame", f"类型 {unit.type} 公共地址 {unit.ca}")] if unit.test else []
         self.undurable += size
 

@@ -99,10 +99,14 @@ def test_supervisory_and_unnumbered() -> None:
 
 def test_a_wrong_length_is_told() -> None:
     assert decode({"hex": "680543000000"}) == {"apdu_len": 5, "len_ok": False, "format": "U", "u": "TESTFR_ACT"}
+    cut = {"apdu_len": 14, "len_ok": False, "format": "I", "ns": 0, "nr": 1}
+    assert decode({"hex": "680e0000020064010700010000"}) == cut
+    more = decode({"hex": "680e0000020064010700010000000014" + "680443000000"})
+    assert (more["len_ok"], more["objects"]) == (False, [{"ioa": 0, "qoi": 20}])
 
 
-@pytest.mark.parametrize("text", ["", "68", "6804430000", "690443000000", "zz", "680a000002006401070001000000",
-                                  "680f00000200640107000100000000", "680f0000020064010700010000000014ff"])
+@pytest.mark.parametrize("text", ["", "68", "6804430000", "690443000000", "zz",
+                                  "680d00000200640107000100000000", "680f0000020064010700010000000014ff"])
 def test_what_is_no_frame_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         decode({"hex": text})
