@@ -88,16 +88,25 @@ class Session(Line):
             self.count("bad_frame", hidden(said))
         elif source is None:
             self.count("unknown_source", self.address)
-        elif not self._trust(segment):
-            pass
         else:
-            odd = self._checked(said, segment.head["MN"])
-            self.greet(source)
-            if "checksum" in odd or self._act(segment, source, list(odd.items()), owed):
-                self._tell(source, segment.head["MN"], odd, owed)
-                return True
-            return False
+            return self._judge(said, segment, source, owed)
         self.settle(owed)
+        return True
+
+    def _judge(self, said: Frame, segment: Segment, source: int, owed: Owed) -> bool:
+        """A frame not taken gets no answer, so that the device says it again."""
+        mn = segment.head["MN"]
+        odd = self._checked(said, mn)
+        if "checksum" not in odd and self._trust(segment):
+            self.greet(source)
+            if not self._act(segment, source, list(odd.items()), owed):
+                return False
+        else:
+            if "checksum" in odd:
+                self.count("checksum", odd["checksum"])
+            self.settle(owed)
+        if not said.crc_ok and mn in self.intake.source(source).addresses:
+            self.intake.seen(source, f"crc {mn}")
         return True
 
     def _trust(self, segment: Segment) -> bool:
@@ -127,14 +136,6 @@ class Session(Line):
         if self.hall.options.of(mn).crc == "strict":
             return {"checksum": shown(said)}
         return {"checksum_counted": shown(said)} | odd
-
-    def _tell(self, source: int, mn: str, odd: dict[str, str], owed: Owed) -> None:
-        """Count a wrong CRC for its device; a frame not taken gets no answer, so that the device says it again."""
-        if ("checksum" in odd or "checksum_counted" in odd) and mn in self.intake.source(source).addresses:
-            self.intake.seen(source, f"crc {mn}")
-        if "checksum" in odd:
-            self.count("checksum", odd["checksum"])
-            self.settle(owed)
 
     def _act(self, segment: Segment, source: int, refused: list[tuple[str, str]], owed: Owed) -> bool:
         head = segment.head

@@ -157,6 +157,18 @@ def test_a_wrong_password_is_refused_unanswered_and_guessing_ends_the_connection
     run(story)
 
 
+def test_a_password_garbled_on_the_way_is_a_wrong_crc_and_no_guess() -> None:
+    async def story() -> None:
+        desk = Desk()
+        async with platform(desk, devices={MN: {"password": 123456}}) as collector:
+            good = said("DataTime=20160801085857;a21026-Rtd=1")
+            collector.send(good.replace(b"PW=123456", b"PW=173456") * 20 + good)
+            assert await collector.answer()
+            assert desk.reasons() == ["checksum"] * 20
+            assert len(desk.taken) == 1
+    run(story)
+
+
 def test_unknown_devices_names_and_bad_times_are_counted_and_the_rest_is_taken() -> None:
     async def story() -> None:
         desk = Desk()
