@@ -1,5 +1,6 @@
 """What `options:` of drivers.yaml may say to this driver."""
 
+import re
 from hmac import compare_digest
 from pathlib import Path
 from typing import Literal
@@ -43,7 +44,7 @@ class Register:
 
     def __init__(self, given: Options) -> None:
         self.open = given.register == "open"
-        self.listed = {phone.lstrip("0") or "0": Terminal(one) if isinstance(one, str) else one
+        self.listed = {phone.lower().lstrip("0") or "0": Terminal(one) if isinstance(one, str) else one
                        for phone, one in given.terminals.items()}
 
     def knows(self, phone: str, code: str) -> bool:
@@ -73,8 +74,9 @@ def options(setting: Setting) -> Options:
         raise BadInput(f"{FILE} 中 jt808 的 options 不对:{wrong};手机号与鉴权码请加引号") from None
     for phone, one in found.terminals.items():
         code = one if isinstance(one, str) else one.auth
-        if not phone.isdigit() or len(phone) > 20 or not code or len(code.encode("gbk", "replace")) > 255:
-            raise BadInput(f"{FILE} 中 jt808 的 terminals:{phone!r} 应为至多 20 位数字,鉴权码 1 至 255 字节")
+        if not re.fullmatch(r"[0-9A-Fa-f]{1,20}", phone) or not code or len(code.encode("gbk", "replace")) > 255:
+            raise BadInput(f"{FILE} 中 jt808 的 terminals:{phone!r} "
+                           "应为至多 20 位数字(个别终端为十六进制),鉴权码 1 至 255 字节")
     if found.attachments and not Path(found.attachments.folder).is_absolute():
         raise BadInput(f"{FILE} 中 jt808 的 attachments.folder 应为绝对路径,而不是 {found.attachments.folder!r}")
     return found

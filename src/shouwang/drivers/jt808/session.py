@@ -21,6 +21,7 @@ from .readings import Report
 
 log = logging.getLogger(__name__)
 RETRY = 0.1  # seconds until a full intake is asked again
+HEADER = 12  # bytes of a header of 2013
 TERMINALS = 200  # [D] terminals on one connection, as behind a relay
 
 
@@ -103,7 +104,8 @@ class Session(asyncio.Protocol):
 
     def _handle(self, found: Found) -> None:
         if isinstance(found, Bad):
-            self.count("bad_frame", f"{self.address}: {found.why}({found.size} 字节)← {found.excerpt.hex()}")
+            head = found.excerpt[:HEADER].hex()  # never the body: it may hold a code
+            self.count("bad_frame", f"{self.address}: {found.why}({found.size} 字节)← {head}")
         elif isinstance(found, Frame):
             self._frame(found)
 
@@ -134,7 +136,7 @@ class Session(asyncio.Protocol):
             else:
                 act(self, frame, parts)
         except (IndexError, struct.error) as short:
-            self.count("bad_frame", f"{frame.terminal}: 消息 0x{frame.id:04x} 消息体太短({short})← {frame.body.hex()}")
+            self.count("bad_frame", f"{frame.terminal}: 消息 0x{frame.id:04x} 不能解读({short})← {frame.body.hex()}")
             self._answer(parts, platform.WRONG)
 
     # Who it is.
@@ -191,6 +193,8 @@ class Session(asyncio.Protocol):
 
     def _driver_card(self, frame: Frame, parts: list[Frame]) -> None:
         told = messages.driver_card(frame.body, frame.version)
+        if told["status"] not in (1, 2):
+            raise IndexError("驾驶员卡状态不是插入或拔出")
         values = {"driver_card": 1 if told["status"] == 1 else 0}
         self._offer(frame, parts, [Report(moment(told["time"]), values, {}, {}, [], [])])
 

@@ -172,9 +172,9 @@ def test_a_drivers_card_is_in_or_out() -> None:
         async with endpoint(desk) as running:
             desk.plan = replace(plan(2), sources=[SourcePlan("两客一危", "gateway", "", {PHONE: {"driver_card": 3}})])
             terminal = await arrive(running.port)
-            for n, status in enumerate((b"\x01", b"\x02")):
+            for n, status in enumerate((b"\x01", b"\x02", b"\x25")):
                 body = status + bcd(t + n * 1000) + b"\x01"
-                assert await terminal.result(terminal.send(0x0702, body)) == 0
+                assert await terminal.result(terminal.send(0x0702, body)) == (2 if n == 2 else 0)
         assert [(at - t, v) for _, _, at, v, _ in desk.taken] == [(0, 1), (1000, 0)]
     run(story)
 
@@ -293,11 +293,35 @@ def test_a_plan_without_the_source_fails_the_report_so_that_the_terminal_keeps_i
 
 
 @pytest.mark.parametrize("wrong", [
-    {"terminals": {"139": 5}}, {"terminals": {"abc": "x"}}, {"register": "all"}, {"colour": 1},
+    {"terminals": {"139": 5}}, {"terminals": {"车一": "x"}}, {"register": "all"}, {"colour": 1},
     {"attachments": {"address": "a", "folder": "here"}}])
 def test_a_wrong_option_is_named(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=r"drivers\.yaml"):
         options.options(Setting("jt808", "两客一危", options=wrong))
+
+
+def test_a_terminal_may_write_its_phone_in_hexadecimal() -> None:
+    async def story() -> None:
+        desk = Desk()
+        async with endpoint(desk, terminals={"4F07788EF67D": CODE}) as running:
+            await arrive(running.port, "4f07788ef67d")
+            assert running.terminals() == ["4f07788ef67d"]
+    run(story)
+
+
+def test_a_damaged_frame_is_told_without_the_code_in_it() -> None:
+    async def story() -> None:
+        desk = Desk()
+        async with endpoint(desk) as running:
+            terminal = Terminal(PHONE)
+            await terminal.connect("127.0.0.1", running.port)
+            damaged = bytearray(packet.write(0x0102, PHONE, 1, CODE.encode()))
+            damaged[-2] ^= 1
+            terminal.send_raw(bytes(damaged))
+            assert await terminal.authenticate(CODE) == 0
+        assert desk.reasons() == ["bad_frame"]
+        assert CODE.encode().hex() not in desk.refused[0][2]
+    run(story)
 
 
 def test_nothing_comes_in_without_options() -> None:
