@@ -71,8 +71,7 @@ class Folder:
         self.afloat: dict[str, Seen] = {}  # read, and not moved yet
         self.settled: dict[str, str] = {}  # durable: where to
         self.connected: bool | None = None  # the source is in the plan; None = not looked yet
-        for kept in (DONE, REFUSED):
-            (self.path / kept).mkdir(parents=True, exist_ok=True)
+        _prepare(self.path)
         self._task = asyncio.create_task(self._run(), name=f"{setting.driver} {self.path}")
 
     async def close(self) -> None:
@@ -194,6 +193,14 @@ def _content(path: Path) -> bytes:
     """The bytes of a file, never following a link that took its place."""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         return file.read()
+
+
+def _prepare(path: Path) -> None:
+    try:
+        for kept in (DONE, REFUSED):
+            (path / kept).mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise BadInput(f"文件夹 {path} 不能使用({wrong.strerror}),请检查路径与权限") from None
 
 
 def path_of(setting: Setting) -> Path:

@@ -8,8 +8,6 @@ from ..folder import MAX_FILE
 from ..rows import Malformed
 from .packet import Document, parse
 
-BESIDE = Path("vectors") / "cap.dev"
-
 
 def decode(item: dict[str, Any]) -> dict[str, Any]:
     """What `text`, or the file `file`, says: the alert itself, or a wrapping with its `alerts`.
@@ -39,8 +37,8 @@ def _content(name: Any) -> bytes:
     if not isinstance(name, str) or not name:
         raise Malformed("需要 text(内容)或 file(文件)")
     shared = os.environ.get("SHOUWANG_SHARED")
-    places = [Path(name), *([Path(shared) / BESIDE / name, Path(shared) / name] if shared else [])]
-    for path in places:
+    beside = sorted(Path(shared).glob("vectors/cap*")) if shared else []
+    for path in (Path(name), *(folder / name for folder in beside)):
         if path.is_file():
             if path.stat().st_size > MAX_FILE:
                 raise Malformed(f"文件 {name[:200]} 超过 {MAX_FILE} 字节")

@@ -11,7 +11,5 @@ from .inbox import Inbox
 
 async def serve(intake: Intake, setting: Setting, limits: Limits) -> Closable:
     """Watch `options.folder` for the files of the source's mines."""
-    folder = path_of(setting)
-    folder.mkdir(parents=True, exist_ok=True)
-    reader = Inbox(folder, dialect.read(setting.options), setting.options)
+    reader = Inbox(path_of(setting), dialect.read(setting.options), setting.options)
     return Folder(intake, setting, limits, reader)
