@@ -30,7 +30,8 @@ AT_MOST = 60.0  # [D] seconds between attempts to connect
 QUEUE = 10_000  # [D] values waiting for the intake; beyond, the subscription is begun again
 BUFFER = 100  # [D] values a node may have between two publishings
 LOST = (OSError, TimeoutError, asyncio.TimeoutError, UaError, StopAsyncIteration)
-Place = tuple[str, str]  # device, key
+NOTHING: dict[str, Any] = {"value": 0, "quality": "no_data"}
+Places = dict[ua.NodeId, list[tuple[str, str]]]  # node → (device, key)
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,9 +111,11 @@ class Following:
                 self._tell("disconnected")
             await _gone(client)
 
-    async def _subscribe(self, client: Client) -> tuple[Subscription, dict[ua.NodeId, Place]]:
-        places = {await _node_id(client, text): (device, key)
-                  for device, keys in self.given.nodes.items() for key, text in keys.items()}
+    async def _subscribe(self, client: Client) -> tuple[Subscription, Places]:
+        places: Places = {}
+        for device, keys in self.given.nodes.items():
+            for key, text in keys.items():
+                places.setdefault(await _node_id(client, text), []).append((device, key))
         subscription = await client.create_subscription(
             self.given.interval, None, queue_maxsize=QUEUE, overflow=OverflowPolicy.DISCONNECT)
         nodes: list[Node] = [client.get_node(one) for one in places]
@@ -121,10 +124,16 @@ class Following:
         self.fresh = set(places)
         for node, result in zip(nodes, results, strict=True):
             if isinstance(result, ua.StatusCode):
-                self.intake.refuse(self.source, "unknown_key", excerpt(f"{node.nodeid.to_string()}: {result.name}"))
+                await self._miss(places[node.nodeid], f"{node.nodeid.to_string()}: {result.name}")
         return subscription, places
 
-    async def _follow(self, client: Client, subscribed: tuple[Subscription, dict[ua.NodeId, Place]]) -> None:
+    async def _miss(self, places: list[tuple[str, str]], why: str) -> None:
+        """A node the server will not watch has no data."""
+        received = clock.now_ms()
+        self.intake.refuse(self.source, "unknown_key", excerpt(why))
+        await self._offer([Row(device, self.theirs.now(received), {key: NOTHING}) for device, key in places], received)
+
+    async def _follow(self, client: Client, subscribed: tuple[Subscription, Places]) -> None:
         subscription, places = subscribed
         while True:
             event = await subscription.next_event(LOOK)
@@ -135,7 +144,7 @@ class Following:
             elif event is None and client.state is not UaClientState.CONNECTED:
                 raise ConnectionError("连接已断开")
 
-    async def _take(self, place: Place, event: DataChangeEvent) -> None:
+    async def _take(self, places: list[tuple[str, str]], event: DataChangeEvent) -> None:
         """The first value of a session holds now: it comes after the loss, however long ago it was measured."""
         told, received = event.data.monitored_item.Value, clock.now_ms()
         status = told.StatusCode.value if told.StatusCode is not None else 0
@@ -150,8 +159,8 @@ class Following:
         kind = told.Value.VariantType.name if told.Value is not None else ""
         value = reading.value(event.value, kind, status)
         if reading.worth(status).lost:
-            self.intake.refuse(self.source, "overload", excerpt(f"{place[0]}/{place[1]}: 服务器队列溢出"))
-        await self._offer([Row(place[0], stamp, {place[1]: value})], received)
+            self.intake.refuse(self.source, "overload", excerpt(f"{places[0]}: 服务器队列溢出"))
+        await self._offer([Row(device, stamp, {key: value}) for device, key in places], received)
 
     async def _darken(self) -> None:
         """Without the server nothing is known of its points; said once."""
@@ -159,8 +168,7 @@ class Following:
             return
         self.dark, received = True, clock.now_ms()
         self.dark_since = self.theirs.now(received)
-        nothing: dict[str, Any] = {"value": 0, "quality": "no_data"}
-        await self._offer([Row(device, self.dark_since, dict.fromkeys(keys, nothing))
+        await self._offer([Row(device, self.dark_since, dict.fromkeys(keys, NOTHING))
                            for device, keys in self.given.nodes.items()], received)
 
     async def _offer(self, rows: list[Row], received: int) -> None:
