@@ -35,7 +35,7 @@ class Client:
             await self._wait_for_source()
             try:
                 flowed = await self._once()
-            except OSError as e:  # TimeoutError is one
+            except (OSError, UnicodeError) as e:  # TimeoutError is an OSError, a name that cannot be is the other
                 flowed = False
                 self._told(f"连接 {self.options.host}:{self.options.port} 失败: {e or '超时'}")
             wait = self.options.retry_from if flowed else min(2 * wait, self.options.retry_to)

@@ -83,20 +83,19 @@ COI, QOI, QCC, QRP, QPM, QPA = (plain(name, "B") for name in ("coi", "qoi", "qcc
 
 
 def _day(b: bytes) -> Fields:
-    """CP56Time2a, 7.2.6.18. `time` is what the device's clock showed, None where it is no time of day.
+    """CP56Time2a, 7.2.6.18. `time` is what the device's clock showed, also where that is no time of day.
 
     Only a set bit is told: `time_invalid`, `summer` (one hour ahead), `substituted` (not the device's own clock).
     """
     ms, minute, hour, day, month, year = struct.unpack("<HBBBBB", b)
-    told: Fields = {"time": _written(ms, minute & 0x3F, hour & 0x1F, day & 0x1F, month & 0x0F, year & 0x7F)}
+    date = f"{2000 + (year & 0x7F):04}-{month & 0x0F:02}-{day & 0x1F:02}"
+    told: Fields = {"time": f"{date} {hour & 0x1F:02}:{_short(minute, ms)}"}
     flags = {"time_invalid": minute & 0x80, "substituted": minute & 0x40, "summer": hour & 0x80}
     return told | {name: 1 for name, bit in flags.items() if bit}
 
 
-def _written(ms: int, minute: int, hour: int, day: int, month: int, year: int) -> str | None:
-    if ms > 59_999 or minute > 59 or hour > 23 or not 1 <= month <= 12 or not 1 <= day <= 31:
-        return None
-    return f"{2000 + year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{ms // 1000:02}.{ms % 1000:03}"
+def _short(minute: int, ms: int) -> str:
+    return f"{minute & 0x3F:02}:{ms // 1000:02}.{ms % 1000:03}"
 
 
 def _write_day(f: Fields) -> bytes:
@@ -111,9 +110,7 @@ def _write_day(f: Fields) -> bytes:
 def _hour(b: bytes) -> Fields:
     """CP24Time2a, 7.2.6.19: minute and ms within an hour that is not told."""
     ms, minute = struct.unpack("<HB", b)
-    good = ms <= 59_999 and minute & 0x3F <= 59
-    told: Fields = {"time": f"{minute & 0x3F:02}:{ms // 1000:02}.{ms % 1000:03}" if good else None}
-    return told | ({"time_invalid": 1} if minute & 0x80 else {})
+    return {"time": _short(minute, ms)} | ({"time_invalid": 1} if minute & 0x80 else {})
 
 
 def _write_hour(f: Fields) -> bytes:

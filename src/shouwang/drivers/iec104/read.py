@@ -86,11 +86,11 @@ def moment(one: Fields, received: int, zone: tzinfo) -> int | None:
     text = one.get("time")
     if text is None or one.get("time_invalid"):
         return None
-    if len(text) == len("05:59.494"):
-        return _within_the_hour(text, received)
     try:
+        if "-" not in text:
+            return _within_the_hour(text, received)
         at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
-    except ValueError:  # the 31st of a month that has none
+    except ValueError:  # a clock that was never set, the 31st of a month that has none
         return None
     at -= HOUR if one.get("summer") else timedelta()
     return round(at.timestamp() * 1000)
@@ -98,8 +98,8 @@ def moment(one: Fields, received: int, zone: tzinfo) -> int | None:
 
 def _within_the_hour(text: str, received: int) -> int:
     """CP24 tells minute and ms: of the hours around the receipt, the one that brings them nearest."""
-    minute, second = text.split(":")
-    offset = int(minute) * MINUTE_MS + round(float(second) * 1000)
+    at = datetime.strptime(text, "%M:%S.%f")
+    offset = at.minute * MINUTE_MS + at.second * 1000 + at.microsecond // 1000
     hour = 60 * MINUTE_MS
     begun = received - received % hour
     return min((begun + offset + n * hour for n in (-1, 0, 1)), key=lambda t: math.fabs(t - received))

@@ -77,8 +77,8 @@ def test_one_address_for_a_row_of_objects_counts_up() -> None:
     ("66e88516150b1a", {"time": SAYS, "time_invalid": 1}),
     ("66e80596150b1a", {"time": SAYS, "summer": 1}),
     ("66e84516d50b1a", {"time": SAYS, "substituted": 1}),
-    ("00000000000000", {"time": None}),
-    ("60ea0516150b1a", {"time": None}),
+    ("00000000000000", {"time": "2000-00-00 00:00:00.000"}),
+    ("60ea0516150b1a", {"time": "2026-11-21 22:05:60.000"}),
 ])
 def test_what_a_clock_says_of_itself(stamp: str, says: dict[str, Any]) -> None:
     assert objects(30, "0b000001" + stamp) == [{"ioa": 11, "value": 1, "quality": 0, **says}]

@@ -55,6 +55,8 @@ def test_an_invalid_clock_leaves_the_time_open_and_the_value_uncertain() -> None
 
 @pytest.mark.parametrize(("one", "t"), [
     ({}, None), ({"time": None}, None), ({"time": "2026-02-31 00:00:00.000"}, None),
+    ({"time": "2000-00-00 00:00:00.000"}, None), ({"time": "2026-11-21 22:05:60.000"}, None),
+    ({"time": "63:00.000"}, None),
     ({"time": "2026-11-22 06:26:40.001"}, NOW + 1), ({"time": "2026-11-22 07:26:40.001", "summer": 1}, NOW + 1),
     ({"time": "26:40.250"}, NOW + 250), ({"time": "57:00.000"}, NOW - 1_780_000),  # half an hour back, not ahead
     ({"time": "56:00.000"}, NOW + 1_760_000)])
