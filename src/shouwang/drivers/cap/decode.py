@@ -37,7 +37,7 @@ def _content(name: Any) -> bytes:
     if not isinstance(name, str) or not name:
         raise Malformed("需要 text(内容)或 file(文件)")
     shared = os.environ.get("SHOUWANG_SHARED")
-    beside = sorted(Path(shared).glob("vectors/cap*")) if shared else []
+    beside = [Path(shared) / "vectors", *sorted(Path(shared).glob("vectors/cap*"))] if shared else []
     for path in (Path(name), *(folder / name for folder in beside)):
         if path.is_file():
             if path.stat().st_size > MAX_FILE:
