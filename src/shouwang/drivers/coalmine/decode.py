@@ -10,8 +10,7 @@ from . import words
 from .packet import AHEAD, File, Record, complete, moment, parse, read_name
 
 INCOMPLETE = "incomplete: keep in inbox, no ingest; after 10 min of no change move to error"
-BITS = ("status is a bit set 1报警 2断电 4标校 8超量程 16分站故障 32不巡检 64暂停 128传感器故障; calibration (4) 2.00% "
-        "must not raise a gas-overlimit alarm; empty value is no data, not 0")
+BITS = "status is a bit set " + " ".join(f"{bit}{word}" for bit, word in words.STATUS.items())
 LONGEST = timedelta(days=7)  # [D] a longer stay underground is a card left there, not a shift
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -128,7 +127,10 @@ def _cddy(_: File, r: Record) -> dict[str, Any]:
 def _cdss(file: File, _: Record) -> dict[str, Any]:
     """The state of each point, in the file's order."""
     states = [words.bits(int(r["status"])) for r in file.records]
-    return {"points": len(states), "status_bits": states, "note": BITS}
+    shown = [f" {r['value']}{r['unit'].removesuffix('CH4')}" for r in file.records
+             if int(r["status"]) & words.CALIBRATION and r["value"]][:1]
+    note = f"{BITS}; calibration (4){''.join(shown)} must not raise a gas-overlimit alarm; empty value is no data, not 0"
+    return {"points": len(states), "status_bits": states, "note": note}
 
 
 def _tjsj(_: File, r: Record) -> dict[str, Any]:
