@@ -129,7 +129,8 @@ def _cdss(file: File, _: Record) -> dict[str, Any]:
     states = [words.bits(int(r["status"])) for r in file.records]
     shown = [f" {r['value']}{r['unit'].removesuffix('CH4')}" for r in file.records
              if int(r["status"]) & words.CALIBRATION and r["value"]][:1]
-    note = f"{BITS}; calibration (4){''.join(shown)} must not raise a gas-overlimit alarm; empty value is no data, not 0"
+    note = f"{BITS}; calibration (4){''.join(shown)} must not raise a gas-overlimit alarm; "
+    note += "empty value is no data, not 0"
     return {"points": len(states), "status_bits": states, "note": note}
 
 
