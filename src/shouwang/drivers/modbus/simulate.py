@@ -5,6 +5,7 @@ import asyncio
 import math
 import struct
 import sys
+from typing import cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.framer import FramerType
@@ -73,8 +74,7 @@ class Server:
     async def listen(self) -> "Server":
         """Open the listener."""
         await self.server.serve_forever(background=True)
-        listener = self.server.transport
-        assert isinstance(listener, asyncio.Server)
+        listener = cast(asyncio.Server, self.server.transport)
         self.port = int(listener.sockets[0].getsockname()[1])
         return self
 
