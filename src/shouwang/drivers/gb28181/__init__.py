@@ -1,0 +1,1 @@
+"""GB/T 28181 signalling (SIP and MANSCDP bodies), read only: no session, no media."""
