@@ -7,6 +7,7 @@ from shouwang.engines.telemetry.seam import Intake
 
 from .. import configured
 from ..configured import Setting
+from ..end import end
 from ..limits import Limits
 from .options import read
 from .read import Receipt
@@ -22,12 +23,11 @@ class Client:
     def __init__(self, context: Context) -> None:
         self.context, self.options = context, context.options
         self.session: Session | None = None
-        self._task = asyncio.ensure_future(self._run())
+        self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Let the connection go; what came and is not on disk stays on its way there, unacknowledged."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         wait = self.options.retry_from

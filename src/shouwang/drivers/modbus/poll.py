@@ -13,6 +13,7 @@ from shouwang.kernel import clock
 
 from .. import configured
 from ..configured import Setting
+from ..end import end
 from ..limits import Limits
 from ..rows import Row
 from ..take import take_rows
@@ -51,12 +52,11 @@ class Poller:
         self.client = AsyncModbusTcpClient(
             options.host, port=options.port, framer=FRAMERS[options.framing], timeout=options.timeout,
             retries=0, reconnect_delay=0)  # repeating is ours: see _block
-        self._task = asyncio.ensure_future(self._run())
+        self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Stop asking."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self.client.close()
 
     async def _run(self) -> None:
