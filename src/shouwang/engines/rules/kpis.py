@@ -147,7 +147,7 @@ def _ms(at: datetime | None) -> Any:
 
 def report_of(rows: Sequence[Row], span: Span, terms: Mapping[str, Any]) -> Report:
     """The arithmetic over a span of moments and the words of the param."""
-    return figures.report(rows, _ms(span.since), _ms(span.until), terms_of(terms), _levels())
+    return figures.report(rows, _ms(span.since), _ms(span.until), terms_of(terms), levels())
 
 
 def terms_of(value: Mapping[str, Any]) -> Terms:
@@ -159,7 +159,8 @@ def terms_of(value: Mapping[str, Any]) -> Terms:
                  ms("chatter_within"), ms("fleeting_under"), ms("fleeting_quiet"), ms("stale_over"))
 
 
-def _levels() -> list[str]:
+def levels() -> list[str]:
+    """Level ids, the mildest first."""
     levels: list[Level] = content.every("levels")
     return [lv.id for lv in sorted(levels, key=lambda lv: -lv.rank)]
 

@@ -56,7 +56,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "means": _means(found.terms.value),
         "tabs": [{"title": _(BY[k]), "href": _query(asked, by=k), "here": k == by} for k in BY],
         "months": [{"title": m, "href": _query(asked, month=m), "here": m == asked.month} for m in kpis.months(6)],
-        "live_href": _query(asked, month=""), "sees_params": access.may(account, "params.see")})
+        "live_href": _query(asked, month=""), "sees_params": access.may(account, "params.see"),
+        "may_try": access.may(account, "params.propose")})
 
 
 @guarded("alerts.see")

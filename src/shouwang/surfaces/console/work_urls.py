@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from . import alarm_kpis, episode, export, home, matters, notices, points, registry, warnings
+from . import alarm_kpis, backtest, episode, export, home, matters, notices, points, registry, warnings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.index, name="home"),
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("warnings/<int:pk>/evidence/", export.evidence, name="warning-evidence"),
     path("warnings/export/", export.warnings, name="warnings-export"),
     path("alarm-kpis/", alarm_kpis.index, name="alarm-kpis"),
+    path("backtest/", backtest.index, name="backtest"),
     path("alarm-kpis/records/", alarm_kpis.records, name="alarm-records"),
     path("matters/", matters.index, name="matters"),
     path("matters/export/", export.matters, name="matters-export"),
