@@ -94,8 +94,8 @@ def ours(product: Product, token: str, args: argparse.Namespace) -> dict[str, An
             "on_wire": percentiles([wire.arrived[t] - t for t in sender.sent if t in wire.arrived]),
             "in_page": percentiles([row["added"] - t for t, row in rows.items()]),
             "on_screen": percentiles([row["shown"] - t for t, row in rows.items() if row["shown"]]),
-            "slowest_on_screen": sorted(([row["shown"] - t, round((t - sender.sent[0]) / 1000)] for t, row in rows.items()
-                                         if row["shown"]), reverse=True)[:5],  # ms, second of the run
+            "slowest_on_screen": sorted(([row["shown"] - t, round((t - sender.sent[0]) / 1000)]  # ms, second of the run
+                                         for t, row in rows.items() if row["shown"]), reverse=True)[:5],
             "sent": len(sender.sent), "missed": len(sender.sent) - len(rows),
             "map": "none" if args.no_3d else "drawn without graphics card", "load_average": os.getloadavg()}
 

@@ -7,7 +7,9 @@
       options: {}              # what this driver alone knows; see its page in docs/drivers/
 """
 
+import asyncio
 import importlib
+import logging
 import pkgutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,12 +19,14 @@ from typing import Any
 import msgspec
 
 from shouwang.engines.telemetry.seam import Closable, Intake
-from shouwang.kernel import content
-from shouwang.kernel.errors import BadInput
+from shouwang.kernel.errors import BadInput, ShouwangError
+from shouwang.kernel.yaml_files import read_yaml
 
 from .limits import DEFAULT, Limits
 
+log = logging.getLogger(__name__)
 FILE = "drivers.yaml"
+RETRY_S = 30.0  # [D] seconds until a driver that could not open is tried again
 ALSO = {"mqtt-thingsboard": "mqtt", "thingsboard": "mqtt", "sparkplugb": "sparkplug", "jtt808": "jt808",
         "coalmine-safety": "coalmine", "coalmine-positioning": "coalmine"}  # other names of a protocol
 
@@ -61,7 +65,7 @@ def read(data: Path) -> list[Setting]:
     if not path.exists():
         return []
     try:
-        settings = msgspec.convert(content.read_yaml(path) or [], list[Setting])
+        settings = msgspec.convert(read_yaml(path) or [], list[Setting])
     except msgspec.ValidationError as wrong:
         raise BadInput(f"{path}: {wrong};每项应有 driver、source,可有 host、port、options") from None
     for n, one in enumerate(settings, 1):
@@ -71,9 +75,45 @@ def read(data: Path) -> list[Setting]:
 
 
 def opener(setting: Setting, limits: Limits = DEFAULT) -> Callable[[Intake], Awaitable[Closable]]:
-    """What opens this driver on an intake."""
+    """What opens this driver on an intake. One that cannot open hinders no other: it is told and tried again."""
     serve: Serve = _module(setting.driver).serve
-    return lambda intake: serve(intake, setting, limits)
+
+    async def open_it(intake: Intake) -> Closable:
+        try:
+            return await serve(intake, setting, limits)
+        except (ShouwangError, OSError) as wrong:
+            _tell(intake, setting, wrong)
+            return Retrying(intake, setting, limits, serve)
+
+    return open_it
+
+
+def _tell(intake: Intake, setting: Setting, wrong: Exception) -> None:
+    log.error("驱动 %s(来源 %s)没有启动:%s", setting.driver, setting.source, wrong)
+    intake.refuse(setting.source, "not_started", f"{setting.driver} {setting.host}:{setting.port} {wrong}")
+
+
+class Retrying:
+    """A driver whose port or folder was not to be had; it is asked for again every half minute."""
+
+    def __init__(self, intake: Intake, setting: Setting, limits: Limits, serve: Serve) -> None:
+        self.driver: Closable | None = None
+        self.task = asyncio.create_task(self._again(intake, setting, limits, serve), name=f"open {setting.driver}")
+
+    async def _again(self, intake: Intake, setting: Setting, limits: Limits, serve: Serve) -> None:
+        while self.driver is None:
+            await asyncio.sleep(RETRY_S)
+            try:
+                self.driver = await serve(intake, setting, limits)
+            except (ShouwangError, OSError) as wrong:
+                _tell(intake, setting, wrong)
+
+    async def close(self) -> None:
+        """Stop trying, and stop what was opened."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        if self.driver is not None:
+            await self.driver.close()
 
 
 def find(intake: Intake, name: str) -> int | None:

@@ -53,5 +53,6 @@ REASONS = {
     "test_frame": "试验报文,不作读数",
     "negative": "设备否定了询问",
     "exception": "设备返回异常码",
+    "not_started": "驱动没有启动(端口被占或配置有误),自动重试",
     "internal": "处理时出错,见日志",
 }
