@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from shouwang.engines.telemetry.seam import Intake
+from shouwang.kernel.errors import BadInput
 
 from ..configured import Setting
 from ..limits import Limits
@@ -39,10 +40,14 @@ class Listening:
 
 
 async def serve(intake: Intake, setting: Setting, limits: Limits) -> Listening:
-    """Listen at the setting's host and port; OSError where that is not possible."""
+    """Listen at the setting's host and port; a BadInput where that is not possible."""
     given = options(setting.options)
     family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
-    sock = socket.create_server((setting.host, setting.port), family=family, backlog=1024)
+    try:
+        sock = socket.create_server((setting.host, setting.port), family=family, backlog=1024)
+    except OSError as wrong:
+        raise BadInput(f"drivers.yaml 中 remote_write 不能监听 {setting.host}:{setting.port}({wrong});"
+                       "请改端口或停掉占用它的进程") from None
     server = _Server(uvicorn.Config(
         app(intake, setting, limits), lifespan="off", log_config=None, access_log=False, server_header=False,
         ssl_certfile=given.certificate or None, ssl_keyfile=given.certificate_key or None,

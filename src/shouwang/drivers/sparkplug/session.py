@@ -72,7 +72,9 @@ class Host(Subscription):
         self.waiting: deque[tuple[Heard, int, int]] = deque()  # (heard, received, bytes) the intake had no room for
         self.asked: dict[str, float] = {}  # edge node → loop time of the last rebirth request
         self.due: set[str] = set()  # edge nodes to be asked again later
+        self.dark: set[str] = set()  # edge nodes that were told to have no data and not heard of since
         super().__init__(intake, broker_of(setting, given), limits)
+        self.loop.call_later(given.answer_within, self._unanswered)
 
     def _client(self) -> paho.Client:
         client = paho.Client(CallbackAPIVersion.VERSION2, self.broker.client_id, clean_session=True)
@@ -125,7 +127,8 @@ class Host(Subscription):
         """Nodes that were not born since we asked, or since the broker was lost, have no data."""
         now = clock.now_ms()
         for edge in self._registered() if not self.gone else ():
-            if not self.nodes.born(edge):
+            if not self.nodes.born(edge) and edge not in self.dark:
+                self.dark.add(edge)
                 self._bring(Heard([], [], (edge,), self.nodes.died(edge, now)), now, 0)
 
     def _ask(self, edge: str) -> None:
@@ -166,6 +169,7 @@ class Host(Subscription):
 
     def _hear(self, topic: packet.Topic, payload: bytes) -> None:
         now = clock.now_ms()
+        self.dark.discard(topic.edge)
         try:
             heard = self.nodes.hear(topic, payload, now)
         except Malformed as wrong:

@@ -206,6 +206,15 @@ def test_over_the_real_intake_what_is_answered_is_in_the_log(tmp_path: Path) -> 
     run(story)
 
 
+def test_a_port_in_use_is_named() -> None:
+    async def story() -> None:
+        first = await serve(desk_of(), Setting("remote_write", SOURCE), DEFAULT)
+        with pytest.raises(BadInput, match=f"不能监听 127.0.0.1:{first.port}"):
+            await serve(desk_of(), Setting("remote_write", SOURCE, port=first.port), DEFAULT)
+        await first.close()
+    run(story)
+
+
 def test_a_body_is_shown_as_its_series() -> None:
     body = request(series({"__name__": "level", "instance": "T101"}, (T, 1.5), (T + 1, STALE), (-1, math.inf)))
     assert json.loads(json.dumps(decode({"hex": body.hex()}))) == {"series": [{

@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from shouwang.drivers.configured import Setting
 from shouwang.drivers.limits import DEFAULT, Limits
 from shouwang.drivers.sparkplug import Following, serve
 from shouwang.drivers.sparkplug.simulate import EdgeNode
-from shouwang.drivers.tests.desk import Desk, run, until
+from shouwang.drivers.tests.desk import Desk, free_port, run, until
+from shouwang.engines.telemetry import wal
+from shouwang.engines.telemetry.intake import Ingest
 from shouwang.engines.telemetry.plan import SourcePlan
 from shouwang.engines.telemetry.quality import GOOD, NO_DATA
+from shouwang.engines.telemetry.tests import cast
 
 pytestmark = pytest.mark.service
 BROKER = ("127.0.0.1", 1883)
@@ -154,6 +158,49 @@ def test_a_node_that_does_not_answer_has_no_data() -> None:
         desk = desk_of(group)
         async with following(desk, group, answer_within=0.3):
             await until(lambda: said(desk) == [(0, 0, NO_DATA), (1, 0, NO_DATA), (3, 0, NO_DATA)])
+    run(story)
+
+
+def test_a_broker_that_is_not_there_leaves_no_data_once() -> None:
+    async def story() -> None:
+        group = group_name()
+        desk = desk_of(group)
+        setting = Setting("sparkplug", SOURCE, "127.0.0.1", free_port(), {"answer_within": 0.2})
+        running = await serve(desk, setting, DEFAULT)
+        await until(lambda: len(desk.taken) == 3)
+        running.host._unanswered()
+        await running.close()
+        assert said(desk) == [(0, 0, NO_DATA), (1, 0, NO_DATA), (3, 0, NO_DATA)]
+        assert desk.events == []
+    run(story)
+
+
+def test_over_the_real_intake_values_and_the_death_after_them_reach_the_log(tmp_path: Path) -> None:
+    async def story() -> None:
+        group, plan = group_name(), cast.make_plan(1)
+        plan.sources[0] = SourcePlan(SOURCE, "gateway", "", {f"{group}/N/T101": {"level": 0, "pressure": 1}})
+        cast.publish(tmp_path, plan)
+        ingest = Ingest(tmp_path, cast.Threshold())
+        await ingest.start()
+        await until(lambda: ingest.plan.version == 1)
+
+        def logged(point: int) -> list[tuple[int, int]]:
+            return [(v, q) for s in wal.segments(tmp_path / "wal") for r in (wal.records(s) or (0, []))[1]
+                    for p, v, q in zip(r.point.tolist(), r.v.tolist(), r.q.tolist(), strict=True) if p == point]
+
+        setting = Setting("sparkplug", SOURCE, *BROKER, options={"groups": [group], "ask_again": 0.3})
+        running = await serve(ingest, setting, DEFAULT)
+        async with edge(group) as node:
+            await until(lambda: logged(0) and logged(0)[-1] == (505, GOOD))
+            for n in range(1, 6):
+                node.say(level=float(n))
+            await until(lambda: [v for v, _ in logged(0)][-5:] == [10, 20, 30, 40, 50])
+            await asyncio.to_thread(node.stop)
+            await until(lambda: logged(0)[-1] == (0, NO_DATA) and logged(1)[-1] == (0, NO_DATA))
+        async with edge(group, bd_seq=1):
+            await until(lambda: logged(0)[-1] == (505, GOOD))
+        await running.close()
+        await ingest.stop()
     run(story)
 
 
