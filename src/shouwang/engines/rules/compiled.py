@@ -21,7 +21,7 @@ except ImportError:
 Array = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 COMPILED = numba is not None and os.environ.get("SHOUWANG_NUMBA", "1") != "0"
-FILES = ("compiled", "signals", "tiers", "sweeps")
+FILES = ("compiled", "signals", "tiers", "batches", "sweeps")
 HERE = Path(__file__).parent
 
 

@@ -21,7 +21,7 @@ from shouwang.engines.telemetry.journal import Transition
 from shouwang.kernel import clock, events
 from shouwang.kernel.models import Event
 
-from . import plan
+from . import correct, plan
 from .models import Alert, AlertChange, Intake
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,9 @@ def _one(desk: Desk, x: Transition) -> None:
         log.error("第 %d 条转变说的规则 %s 或点位 %d 已不存在,只记日志不立报警", x.n, x.rule, x.point)
         return
     alert = desk.open.get(key)
-    if x.tier == 0:
+    if x.kind == "amended":
+        _amend(desk, correct.told_before(alert, x), x, words)
+    elif x.tier == 0:
         _end(desk, alert, x, words)
     elif alert is None:
         _begin(desk, x, words)
@@ -211,6 +213,30 @@ def _seen(alert: Alert, x: Transition) -> None:
     alert.last_value = x.value
     worst = x.value if alert.worst_value is None else alert.worst_value
     alert.worst_value = max(worst, x.value) if alert.tier > 0 else min(worst, x.value)
+
+
+def _amend(desk: Desk, alert: Alert | None, x: Transition, words: dict[str, Any]) -> None:
+    """Late readings put an episode right, or tell one that nobody told."""
+    key = (x.rule, x.point)
+    if alert is None:
+        if x.worst and key not in desk.open:
+            _begin(desk, correct.as_raised(x), words)
+            made = desk.open[key]
+            desk.lines.append(correct.line(made, msgspec.structs.replace(x, seq=0), "raised"))
+            if x.until:
+                _end(desk, made, correct.as_cleared(x), words)
+                Alert.objects.filter(pk=made.pk).update(seq=x.seq)
+        return
+    what = correct.put_right(alert, x, words)
+    if alert.active:
+        desk.open[key] = alert
+    elif desk.open.get(key) is not None and desk.open[key].pk == alert.pk:
+        del desk.open[key]
+    desk.lines.append(correct.line(alert, x, what))
+    correct.emit(alert, what, x, Changed(alert, correct.FIELDS), facts(alert, words))
+    follow = {"ended": "cleared", "withdrawn": "cleared", "reopened": "raised"}.get(what)
+    if follow:
+        _tell(desk, Changed(alert, correct.FIELDS), msgspec.structs.replace(x, seq=0), follow, words)
 
 
 def _requalify(desk: Desk, alert: Alert, x: Transition) -> None:

@@ -11,6 +11,7 @@ events.declares(
     rules__alert_upgraded="同一事件升到更高等级",
     rules__alert_downgraded="同一事件降到较低等级",
     rules__alert_cleared="读数恢复,事件结束",
+    rules__alert_amended="迟到的读数改变了结论,报警据实更正(补报、延长、缩短或撤回)",
     rules__alert_retired="规则或限值已撤,不再研判,报警随之结束",
     rules__alert_acknowledged="有人确认知悉",
     rules__alert_shelved="有人按理由搁置到某时",

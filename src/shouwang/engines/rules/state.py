@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shouwang.engines.telemetry.journal import Transition
 from shouwang.engines.telemetry.plan import Plan
 
-from . import checkbook, tiers
+from . import batches, checkbook, tiers
 
 Key = tuple[int, str]  # point id, rule
 BITS = np.array([3, 2, 0, 4, 12], np.uint8)  # the slots active at tier -2 … 2
@@ -36,6 +36,8 @@ class State:
     untold: list[Transition] = field(default_factory=list)  # retired, to be handed on with the next answer
     listening: int = -1  # wall clock, ms: since when somebody calls without a gap
     called: int = -1  # wall clock of the last call
+    depth: int = 0  # readings kept of each point, for amendments
+    recent: batches.Recent = field(init=False)
 
     def __post_init__(self) -> None:
         counts = np.bincount(self.owner, minlength=len(self.ids)) if len(self.ids) else np.zeros(0, np.int64)
@@ -44,6 +46,20 @@ class State:
         self.place: NDArray[np.int64] = np.where(remembers, np.cumsum(remembers) - 1, 0)  # row of `memory` by check
         if len(self.memory) != remembers.sum():
             self.memory = np.zeros(int(remembers.sum()), tiers.MEMORY)
+        n = len(self.checks)
+        self.spoken: NDArray[np.int64] = np.full(len(self.ids), -1, np.int64)  # newest delay told to have run out
+        self.swept: NDArray[np.int64] = np.full(len(self.seen), -1, np.int64)  # watermark last seen, by source
+        # the episode open now, by check: first reading, raising (0: none), gravest tier
+        self.since, self.at, self.worst = (np.zeros(n, np.int64) for _ in range(3))
+        self.settle()
+
+    def settle(self) -> None:
+        """Begin to keep readings anew: what came before can no longer be amended."""
+        most = int(np.diff(self.rows).max(initial=0))
+        self.recent = batches.kept(self.points, self.checks, self.memory, most, self.depth)
+        if self.depth:
+            for name in ("since", "at", "worst"):
+                getattr(self.recent, name)[:] = getattr(self, name)
 
     def keys(self) -> list[Key]:
         """(point id, rule) of every check, by check index."""
@@ -68,8 +84,11 @@ def empty() -> State:
                  np.zeros(0, tiers.CHECK), none.copy(), [], none.copy())
 
 
-def fresh(plan: Plan, folder: Path) -> State:
-    """The state of a plan nobody has judged under yet; open alerts known to the business side are taken over."""
+def fresh(plan: Plan, folder: Path, depth: int | None = None) -> State:
+    """The state of a plan nobody has judged under yet; open alerts known to the business side are taken over.
+
+    `depth`: how many readings of each point are kept for amendments; None: as many as there is room for.
+    """
     points = np.zeros(len(plan.points), tiers.POINT)
     points["last_t"] = points["heard_t"] = points["heard_mark"] = -1
     for name in ("low", "high", "source"):
@@ -80,7 +99,8 @@ def fresh(plan: Plan, folder: Path) -> State:
     order = order[owner[order] >= 0]
     return State(plan.version, plan.points["id"].astype(np.int64), plan.points["digits"].astype(np.int8), points,
                  [s.name for s in plan.sources], np.full(max(1, len(plan.sources)), -1, np.int64),
-                 _ready(np.ascontiguousarray(book.checks[order])), owner[order], book.rules, book.rule[order])
+                 _ready(np.ascontiguousarray(book.checks[order])), owner[order], book.rules, book.rule[order],
+                 depth=batches.depth_for(len(points)) if depth is None else depth)
 
 
 def _ready(checks: NDArray[np.void]) -> NDArray[np.void]:
@@ -99,9 +119,15 @@ def carry(old: State, new: State) -> None:
     new.untold, new.listening, new.called = list(old.untold), old.listening, old.called
     names = {rule: n for n, rule in enumerate(dict.fromkeys((*old.rules, *new.rules)))}
     was, now = old.numbers(names), new.numbers(names)
+    sources = {name: n for n, name in enumerate(old.sources)}
+    for n, name in enumerate(new.sources):
+        new.swept[n] = old.swept[sources[name]] if name in sources else -1
     _, i, j = np.intersect1d(was, now, assume_unique=True, return_indices=True)
     _carry_checks(old.checks[i], new.checks, j)
     _carry_memory(old, new, i, j)
+    for name in ("since", "at", "worst"):
+        getattr(new, name)[j] = getattr(old, name)[i]
+    new.settle()
     gone = np.setdiff1d(np.flatnonzero(old.checks["tier"]), i)
     new.untold += [_retired(old, int(n), new.version) for n in gone]
 
@@ -115,6 +141,7 @@ def _carry_points(old: State, new: State) -> None:
     for name in ("last_t", "heard_t", "heard_mark", "q"):
         new.points[name][n] = old.points[name][i]
     scaled = np.rint(old.points["v"][i] * 10.0 ** (new.digits[n].astype(float) - old.digits[i]))
+    new.spoken[n] = old.spoken[i]
     new.points["v"][n] = np.clip(scaled, -(2**31), 2**31 - 1).astype(np.int32)
 
 
@@ -145,13 +172,31 @@ def _retired(old: State, i: int, version: int) -> Transition:
                       plan=version)
 
 
+def same(old: State, new: State) -> bool:
+    """Whether both judge under the same plan, so that kept readings can be taken over as they are."""
+    return old.version == new.version and old.recent.t.shape == new.recent.t.shape and (
+        len(old.recent.checks) == len(new.recent.checks))
+
+
+def carry_recent(old: State, new: State) -> None:
+    """Kept readings and the settled state, under the same plan."""
+    for name in KEPT:
+        getattr(new.recent, name)[:] = getattr(old.recent, name)
+
+
+OWN = ("spoken", "swept", "since", "at", "worst")
+KEPT = tuple(name for name in batches.Recent._fields if name != "room")
+
+
 def dump(state: State) -> bytes:
     """The state as bytes, readable by `undump` under any later plan."""
     out = io.BytesIO()
     np.savez(out, ids=state.ids, digits=state.digits, points=state.points, seen=state.seen, checks=state.checks,
              owner=state.owner, rule=state.rule, memory=state.memory, sources=np.array(state.sources, dtype=np.str_),
              rules=np.array(state.rules, dtype=np.str_),
-             scalars=np.array([state.version, state.listening, state.called], np.int64),
+             scalars=np.array([state.version, state.listening, state.called, state.depth], np.int64),
+             **{name: getattr(state, name) for name in OWN},
+             **{f"recent_{name}": getattr(state.recent, name) for name in KEPT},
              untold=np.frombuffer(msgspec.json.encode(state.untold), np.uint8))
     return out.getvalue()
 
@@ -159,7 +204,12 @@ def dump(state: State) -> bytes:
 def undump(raw: bytes) -> State:
     """A dumped state; anything else is a ValueError or OSError of numpy."""
     with np.load(io.BytesIO(raw)) as z:
-        version, listening, called = z["scalars"].tolist()
-        return State(version, z["ids"], z["digits"], z["points"], z["sources"].tolist(), z["seen"], z["checks"],
+        version, listening, called, depth = z["scalars"].tolist()
+        back = State(version, z["ids"], z["digits"], z["points"], z["sources"].tolist(), z["seen"], z["checks"],
                      z["owner"], z["rules"].tolist(), z["rule"], z["memory"],
-                     msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called)
+                     msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called, depth)
+        for name in OWN:
+            getattr(back, name)[:] = z[name]
+        for name in KEPT:
+            getattr(back.recent, name)[:] = z[f"recent_{name}"]
+        return back

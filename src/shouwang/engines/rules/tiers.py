@@ -283,39 +283,6 @@ def _idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
 
 
 @jit
-def evaluate(pts: Array, checks: Array, rows: Array, memory: Array, place: Array, seen: Array, point: Array, t: Any,
-             v: Any, q: Any, source: Any, now: Any, ev: Array, n0: Any) -> tuple[int, int, int]:
-    """Judge readings n0 …; stops early when `ev` could overflow. Returns (next reading, events written, late ones).
-
-    `rows[p]:rows[p+1]` are the checks of point p; `seen` keeps the newest event time per source; `place` says which
-    row of `memory` a check has.
-    """
-    k = late = 0
-    last, low, high = pts["last_t"], pts["low"], pts["high"]
-    kind, limit, live, tier = checks["kind"], checks["limit"], checks["live"], checks["tier"]
-    for i in range(n0, point.shape[0]):
-        p, ti, qi, x, s = np.int64(point[i]), np.int64(t[i]), np.int64(q[i]), np.int64(v[i]), np.int64(source[i])
-        ref = np.int64(last[p])
-        if ti <= ref:
-            late += 1
-            continue
-        first, end = np.int64(rows[p]), np.int64(rows[p + 1])
-        if k + PER_CHECK * (end - first) > ev.shape[0]:
-            return i, k, late
-        if ti > seen[s]:
-            seen[s] = ti
-        for j in range(first, end):
-            if live[j] >> 4:
-                k = run_out_if_waiting(pts, p, checks, j, ti, now, ev, k)
-        _take(pts, p, ti, x, qi, np.int64(seen[s]))
-        outside = qi == OVER_RANGE or x > high[p] or x < low[p]
-        for j in range(first, end):
-            if live[j] != 0 or tier[j] != 0 or not _idle(kind, limit, j, x, outside):
-                k = _judge_one(pts, p, checks, j, memory, place[j], ref, now, ev, k)
-    return point.shape[0], k, late
-
-
-@jit
 def _take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
     """Put a reading into its point: a value only when it is one."""
     r = pts[p]
@@ -332,4 +299,22 @@ def run_out_if_waiting(pts: Array, p: Any, checks: Array, j: Any, until: Any, no
     live = np.int64(c["live"])
     if (live >> 4) & ~live & 15 and c["kind"] != SILENT:
         return _run_out(pts, p, checks, j, until, now, ev, k)
+    return k
+
+
+@jit
+def judge_reading(pts: Array, p: Any, checks: Array, rows: Array, memory: Array, place: Array, t: Any, v: Any, q: Any,
+                  mark: Any, now: Any, ev: Array, k: Any) -> Any:
+    """Every check of a point sees a reading newer than the one before. `mark`: the newest event time of its source."""
+    first, end = np.int64(rows[p]), np.int64(rows[p + 1])
+    ref = np.int64(pts[p]["last_t"])
+    live, tier = checks["live"], checks["tier"]
+    for j in range(first, end):
+        if live[j] >> 4:
+            k = run_out_if_waiting(pts, p, checks, j, t, now, ev, k)
+    _take(pts, p, t, v, q, mark)
+    outside = q == OVER_RANGE or v > pts["high"][p] or v < pts["low"][p]
+    for j in range(first, end):
+        if live[j] != 0 or tier[j] != 0 or not _idle(checks["kind"], checks["limit"], j, v, outside):
+            k = _judge_one(pts, p, checks, j, memory, place[j], ref, now, ev, k)
     return k

@@ -22,14 +22,14 @@ KEEP_DAYS = 90
 _places: dict[Path, tuple[int, Path, int]] = {}  # folder → last n read, its file, the offset after it
 
 
-class Transition(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change of one rule on one point, as the kernel found it. (rule, point, seq) identifies it for ever."""
 
     n: int  # position in the journal, from 1, no holes
     rule: str  # "hazchem.tank_level"
     point: int  # subjects.Point id
     seq: int  # rises by one per transition of this (rule, point)
-    kind: str  # raised | upgraded | downgraded | cleared
+    kind: str  # raised | upgraded | downgraded | cleared | quality | retired | amended
     tier: int  # -2 -1 0 1 2 after the change
     since: int  # ms: event time of the first reading of this condition
     at: int  # ms: event time at which it was committed (the delay had run out)
@@ -38,6 +38,11 @@ class Transition(msgspec.Struct, frozen=True):
     quality: str = "good"
     heard: int = 0  # ms, wall clock when the deciding reading arrived
     plan: int = 0  # version of the plan it was judged under
+    # amended: how an episode should stand (since, at, tier), now that late readings have come
+    was: int = 0  # ms: when the episode was told to be raised; 0: it was not told
+    until: int = 0  # ms: event time at which it ended; 0: it is open
+    worst: int = 0  # gravest tier; 0: withdrawn
+    proof: list[tuple[int, float, str]] = []  # late readings: ms, value, quality
 
 
 _decoder = msgspec.json.Decoder(Transition)

@@ -80,8 +80,9 @@ class Machine:
 
     def batch(self, batch: Batch, now_ms: int) -> list[Transition]:
         """One batch in; unnumbered transitions out."""
-        judged = self.standing.take(batch, now_ms)
-        return self.judge.evaluate(judged, now_ms) if len(judged.t) else []
+        judged, late = self.standing.take(batch, now_ms)
+        found = self.judge.evaluate(judged, now_ms) if len(judged.t) else []
+        return found + self.judge.amend(late, now_ms) if len(late.t) else found
 
     def sweep(self, now_ms: int, resuming: bool = False) -> list[Transition]:
         """Time passes; unnumbered transitions out. `resuming`: we were away, so nobody counts as silent yet."""

@@ -41,8 +41,8 @@ class Standing:
         beyond = (v < points["low"][point]) | (v > points["high"][point])
         q[beyond & (q <= UNCERTAIN)] = OVER_RANGE
 
-    def take(self, batch: Batch, now_ms: int) -> Batch:
-        """Count the batch in; returns the readings to judge: each later than the one before of its point."""
+    def take(self, batch: Batch, now_ms: int) -> tuple[Batch, Batch]:
+        """Count the batch in; returns the readings each later than the one before of its point, and the others."""
         fresh = self._fresh(batch.point, batch.t)
         if not fresh.all():  # what came in one tick out of order is put in order: only what remains is late
             batch = batch.of(np.argsort(batch.t, kind="stable"))
@@ -51,13 +51,14 @@ class Standing:
         self.readings += np.bincount(batch.source, minlength=m)
         np.maximum.at(self.mark, batch.source, batch.t)
         self.heard[batch.source] = now_ms
-        if not fresh.all():
+        late = batch.of(~fresh)
+        if len(late.t):
             self.late += np.bincount(batch.source[~fresh], minlength=m)
             batch = batch.of(fresh)
         # a point's times rise within the batch, and of repeated indexes the last assignment stays
         self.t[batch.point], self.v[batch.point], self.q[batch.point] = batch.t, batch.v, batch.q
         self.arrived[batch.point] = now_ms
-        return batch
+        return batch, late
 
     def _fresh(self, point: NDArray[np.uint32], t: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which readings are later than all earlier ones of their point, in the batch too."""

@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shouwang.engines.rules.checkbook import Check
+from shouwang.engines.rules.kernel import Kernel
 from shouwang.engines.rules.limits import scaled
 from shouwang.engines.rules.series import Bench, Sample, brief
 
@@ -31,11 +32,11 @@ def rules(draw: st.DrawFn) -> tuple[dict[int, tuple[Decimal, Decimal]], int, int
     return {n: (limits[n], resets[n]) for n in numbers}, draw(st.integers(0, 5)), draw(st.integers(0, 5))
 
 
-def bench_of(tiers: dict[int, tuple[Decimal, Decimal]], on: int, off: int) -> Bench:
+def bench_of(tiers: dict[int, tuple[Decimal, Decimal]], on: int, off: int, depth: int = 0) -> Bench:
     check = Check(on=on * 1000, off=off * 1000)
     for n, (limit, reset) in tiers.items():
         check.put(SLOT[n], scaled(limit, DIGITS, n > 0), scaled(reset, DIGITS, n > 0))
-    return Bench([("x.r", 1, check)], digits=DIGITS)
+    return Bench([("x.r", 1, check)], digits=DIGITS, judge=Kernel(depth))
 
 
 @settings(max_examples=400, deadline=None)

@@ -71,6 +71,9 @@ class Threshold:
                 out.append(self._found(i, "raised", held[0], t, v))
         return out
 
+    def amend(self, batch: Batch, now_ms: int) -> list[Transition]:
+        return []
+
     def sweep(self, watermarks: NDArray[np.int64], now_ms: int) -> list[Transition]:
         assert self.plan is not None
         out = []
