@@ -70,6 +70,11 @@ class Session(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
+    def pause_writing(self) -> None:
+        """Thousands of our frames lie unread: nobody follows the protocol there."""
+        self.count("no_answer", "对端不读取我方的帧")
+        self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         """Octets came, split or joined as the network pleased."""
         self.waiting.extend(self.splitter.feed(data))

@@ -43,14 +43,29 @@ class Wire(asyncio.Transport):
     resume_reading = pause_reading
 
 
+def connected() -> tuple[Desk, Session]:
+    desk = Desk()
+    desk.plan = plan()
+    session = Session(Context(desk, SOURCE, Options("x"), DEFAULT, {}, Receipt()))
+    session.connection_made(cast(asyncio.BaseTransport, Wire()))
+    return desk, session
+
+
+def test_a_station_that_reads_nothing_is_left() -> None:
+    async def told() -> None:
+        desk, session = connected()
+        session.pause_writing()
+        assert session.transport.is_closing()
+        assert desk.reasons() == ["no_answer"]
+        session.connection_lost(None)
+    run(told)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FRAMES, max_size=12))
 def test_no_octets_break_a_session(frames: list[bytes]) -> None:
     async def told() -> None:
-        desk = Desk()
-        desk.plan = plan()
-        session = Session(Context(desk, SOURCE, Options("x"), DEFAULT, {}, Receipt()))
-        session.connection_made(cast(asyncio.BaseTransport, Wire()))
+        desk, session = connected()
         session.data_received(unnumbered("STARTDT_CON"))
         for octets in frames:
             if not session.transport.is_closing():
