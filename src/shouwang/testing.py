@@ -35,6 +35,7 @@ from shouwang.engines.telemetry.seam import Batch
 from shouwang.kernel import clock, content, events, params
 from shouwang.kernel.errors import ShouwangError
 from shouwang.kernel.models import Account, Event, Grant
+from shouwang.kernel.yaml_files import read_yaml
 
 REGION = "370829001"
 SOURCE = "甲厂网关"
@@ -49,7 +50,7 @@ class SituationFile(pytest.Module):
 
     def _getobj(self) -> types.ModuleType:
         module = types.ModuleType(f"situations_{self.path.stem}")
-        for spec in content.read_yaml(self.path):
+        for spec in read_yaml(self.path):
             setattr(module, f"test {spec['name']}", _function(spec, self.path.parents[1].name))
         return module
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ContentError
-from .yaml_files import read_yaml as read_yaml
+from .yaml_files import read_yaml
 
 
 class Spec(BaseModel):

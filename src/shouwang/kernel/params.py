@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection
 
-from . import content
 from .errors import ContentError
 from .models import Param
+from .yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ _VALUE_KEYS = {"value", "basis", "mark"}
 
 def load(path: Path, locality: str = "cn", prefix: str = "") -> None:
     """`params.yaml`: name → {title, unit, values: {day: {value, basis, mark}}}."""
-    for name, body in (content.read_yaml(path) or {}).items():
+    for name, body in (read_yaml(path) or {}).items():
         where = f"{path} 的 {name}"
         if not isinstance(body, dict) or set(body) - _KEYS or not body.get("values"):
             raise ContentError(f"{where}: 只能写 {'、'.join(sorted(_KEYS))},且 values 不能空")

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from shouwang.kernel import content
 from shouwang.kernel.errors import BadInput
+from shouwang.kernel.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parents[2] / "catalog" / "gb18218"
 
@@ -85,7 +85,7 @@ def toxic_gases() -> dict[str, Fraction]:
 @lru_cache(maxsize=1)
 def grading() -> dict[str, Any]:
     """α, grades and the policy where the standard is silent."""
-    return dict(content.read_yaml(FOLDER / "grading.yaml"))
+    return dict(read_yaml(FOLDER / "grading.yaml"))
 
 
 def find(name: str) -> Named | None:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Ingest:
         self._refused_plan = 0
         self._saved = -1
         self._save_wanted = False
+        self._freezing_s = 0.0  # how long the last freeze held up the ticks
         self._failed = False
         self._stopping = asyncio.Event()
         self._log_thread = ThreadPoolExecutor(1, "wal")
@@ -300,14 +302,17 @@ class Ingest:
 
     async def _saving(self) -> None:
         while not self._stopping.is_set():
-            await self._pause(snapshot.EVERY_S)
+            await self._pause(max(snapshot.EVERY_S, snapshot.SHARE * self._freezing_s))
             self._save_wanted = True
 
     def _save_if_due(self, states: list[Frozen]) -> None:
         """At the end of a tick, when memory, log and journal agree: freeze, and write it beside the ticking."""
         wanted, self._save_wanted = self._save_wanted or bool(states), False
         if wanted and not self._unwritten and (states or self.machine.record != self._saved):
-            self._side_thread.submit(self._keep, [*states, self.machine.freeze()])
+            began = time.perf_counter()
+            frozen = self.machine.freeze()
+            self._freezing_s = time.perf_counter() - began
+            self._side_thread.submit(self._keep, [*states, frozen])
 
     def _keep(self, states: list[Frozen]) -> None:
         try:

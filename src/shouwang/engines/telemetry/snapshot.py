@@ -20,6 +20,7 @@ from .seam import Batch, Judge
 log = logging.getLogger(__name__)
 KEEP = 2
 EVERY_S = 5.0
+SHARE = 150  # a freeze holds up the ticks: it may take no more than this part of the time
 
 
 def write(folder: Path, frozen: Frozen) -> Path:

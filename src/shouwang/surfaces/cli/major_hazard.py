@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from shouwang.engines.subjects.major_hazard import Grading, grade
-from shouwang.kernel import content
 from shouwang.kernel.errors import BadInput
+from shouwang.kernel.yaml_files import read_yaml
 
 GRADES = {1: "一级", 2: "二级", 3: "三级", 4: "四级"}
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        given = content.read_yaml(path)
+        given = read_yaml(path)
     except (OSError, UnicodeDecodeError) as wrong:
         raise BadInput(f"{path}: 读不了({wrong}),请核对路径与编码(UTF-8)") from None
     if not isinstance(given, dict) or not (given.get("cases") or "items" in given):

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from shouwang.boot import PACKAGE, boot
 from shouwang.kernel import content
+from shouwang.kernel.yaml_files import read_yaml
 
 LOCALES = PACKAGE / "locale"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
@@ -130,7 +131,7 @@ def untitled() -> Iterator[tuple[str, str]]:
         yield from _lacking(scene, f"scene {scene.id}")
     files = [*PACKAGE.glob("scenes/*/params.yaml"), *PACKAGE.glob("localities/*/*.yaml")]
     for file in files:
-        for name, body in (content.read_yaml(file) or {}).items():
+        for name, body in (read_yaml(file) or {}).items():
             if not (body.get("title") and body.get("title_en")):
                 yield body.get("title", name), f"{file.relative_to(PACKAGE)} {name}"
 

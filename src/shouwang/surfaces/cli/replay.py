@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from paho.mqtt.enums import CallbackAPIVersion
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shouwang.kernel import clock, content
+from shouwang.kernel import clock
 from shouwang.kernel.errors import BadInput
+from shouwang.kernel.yaml_files import read_yaml
 
 IN_FLIGHT = 200
 Row = dict[str, Any]
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 def read_map(path: Path) -> Map:
     """The mapping; mistakes are named by key."""
     try:
-        return Map.model_validate(content.read_yaml(path))
+        return Map.model_validate(read_yaml(path))
     except OSError as wrong:
         raise BadInput(f"对照文件 {path} 打不开:{wrong.strerror}") from None
     except ValidationError as wrong:
