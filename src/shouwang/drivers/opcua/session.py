@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from ..their_clock import TheirClock
 from . import reading
 
 log = logging.getLogger(__name__)
+logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # it prints a traceback at every goodbye to a lost server
 RETRY = 0.1  # seconds until a full intake is asked again
 LOOK = 1.0  # seconds between looks at the connection, and for a source not yet in the plan
 AT_MOST = 60.0  # [D] seconds between attempts to connect
@@ -109,7 +111,8 @@ class Following:
         finally:
             if connected:
                 self._tell("disconnected")
-            await _gone(client)
+                await _gone(client)
+            client.disconnect_socket()
 
     async def _subscribe(self, client: Client) -> tuple[Subscription, Places]:
         places: Places = {}
@@ -193,8 +196,6 @@ async def _node_id(client: Client, text: str) -> ua.NodeId:
 
 
 async def _gone(client: Client) -> None:
-    """Disconnect without waiting for a server that is not there."""
-    try:
+    """Disconnect without waiting long for a server that is not there."""
+    with suppress(*LOST):
         await asyncio.wait_for(client.disconnect(), LOOK)
-    except (*LOST, AttributeError):
-        client.disconnect_socket()

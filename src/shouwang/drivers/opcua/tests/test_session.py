@@ -64,6 +64,7 @@ def shared() -> Iterator[Hosted]:
     hosted.wait(hosted.stop())
     hosted.loop.call_soon_threadsafe(hosted.loop.stop)
     hosted.thread.join()
+    hosted.loop.close()
 
 
 @pytest.fixture
