@@ -21,7 +21,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 2404  # 60870-5-104:2006 §7.1
     stations: list[int] = []  # common addresses to interrogate; none: all at once by 65535
     utc_offset: float = 8.0  # hours by which the station's clock is ahead of UTC [D]
-    interrogate_every: float = 900.0  # [D]
+    interrogate_every: float = 900.0  # 0: only after a start [D]
     counters_every: float = 0.0  # 0: counters are not asked for [D]
     scale: dict[str, Factor] = {}  # "47/11": 0.1, for scaled and normalized values
     retry_from: float = 1.0  # until the first reconnect; doubled each time [D]
@@ -58,6 +58,8 @@ def read(given: dict[str, Any], source: str) -> Options:
         raise BadInput(f"{where}: {wrong};至少应有 host(被控站地址),端口 port 默认 2404") from None
     if not (0 < options.t2 < options.t1 and 1 <= options.w <= options.k < 32_768 and options.t3 > 0 < options.t0):
         raise BadInput(f"{where}: 应满足 0 < t2 < t1、t0 > 0、t3 > 0、1 ≤ w ≤ k < 32768")
+    if min(options.interrogate_every, options.counters_every) < 0:
+        raise BadInput(f"{where}: interrogate_every、counters_every 不应为负")
     if not 0 < options.retry_from <= options.retry_to or abs(options.utc_offset) >= 24:
         raise BadInput(f"{where}: 应满足 0 < retry_from ≤ retry_to,utc_offset 在 ±24 小时之内")
     return options

@@ -197,7 +197,8 @@ class Session(asyncio.Protocol):
     def _interrogate(self) -> None:
         """General interrogation of every station: the present state, after each start and from time to time."""
         self._ask(asdu.INTERROGATION, {"ioa": 0, "qoi": asdu.STATION})
-        self._later(self._ask_again, self.options.interrogate_every)
+        if self.options.interrogate_every:
+            self._later(self._ask_again, self.options.interrogate_every)
 
     def _ask_again(self) -> None:
         self._guard(self._interrogate)

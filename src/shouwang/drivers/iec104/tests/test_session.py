@@ -69,6 +69,16 @@ def test_after_the_start_the_present_state_is_asked_for() -> None:
     run(told)
 
 
+def test_the_state_is_asked_for_again_and_again() -> None:
+    async def told() -> None:
+        desk = Desk()
+        async with story(desk, interrogate_every=0.02, counters_every=0.02) as station:
+            await until(lambda: len(desk.taken) >= 15)
+            assert {unit.type for unit in station.asked} == {100, 101}
+            assert len(station.asked) >= 6
+    run(told)
+
+
 def test_spontaneous_data_keep_their_time_and_quality() -> None:
     async def told() -> None:
         desk = Desk()
@@ -219,7 +229,7 @@ def test_nobody_there_is_counted_and_tried_again() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"host": "x", "t2": 20}, {"host": "x", "w": 13}, {"host": "x", "user": "y"},
                                      {"host": "x", "scale": {"47/1": "much"}}, {"host": "x", "utc_offset": 25},
-                                     {"host": "x", "retry_from": 0}])
+                                     {"host": "x", "retry_from": 0}, {"host": "x", "interrogate_every": -1}])
 def test_wrong_options_are_named(options: dict[str, Any]) -> None:
     async def told() -> None:
         with pytest.raises(BadInput, match=SOURCE):
