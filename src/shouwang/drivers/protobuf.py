@@ -31,7 +31,11 @@ def fields(raw: bytes, depth: int = 0) -> Iterator[tuple[int, int, Raw]]:
     """(number, wire type, value) of every field: a varint as unsigned 64-bit, all else as its bytes."""
     at, end = 0, len(raw)
     while at < end:
-        tag, at = varint(raw, at)
+        tag = raw[at]
+        if tag < 0x80:  # the common case, by itself
+            at += 1
+        else:
+            tag, at = varint(raw, at)
         number, wire = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise Malformed(f"protobuf 字段号不对:{number}")
@@ -50,16 +54,20 @@ def fields(raw: bytes, depth: int = 0) -> Iterator[tuple[int, int, Raw]]:
 
 def varint(raw: bytes, at: int) -> tuple[int, int]:
     """An unsigned 64-bit number and where it ends."""
-    value = 0
-    for n, byte in enumerate(raw[at:at + 10]):
-        value |= (byte & 0x7F) << (7 * n)
+    value, shift = 0, 0
+    for byte in raw[at:at + 10]:
+        at += 1
         if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, at + n + 1
+            return (value | byte << shift) & 0xFFFF_FFFF_FFFF_FFFF, at
+        value |= (byte & 0x7F) << shift
+        shift += 7
     raise Malformed("protobuf 整数不完整或过长")
 
 
 def _size(raw: bytes, at: int, wire: int) -> tuple[int, int]:
     if wire == BYTES:
+        if at < len(raw) and raw[at] < 0x80:
+            return raw[at], at + 1
         return varint(raw, at)
     if wire in (FIXED64, FIXED32):
         return (8 if wire == FIXED64 else 4), at

@@ -17,6 +17,7 @@ from ..rows import Malformed
 
 STALE = struct.pack("<Q", 0x7FF0_0000_0000_0002)  # the one NaN that says: this series has ended
 NAME = "__name__"
+_double = struct.Struct("<d")
 LABEL: Schema = {1: Field("name", "string"), 2: Field("value", "string")}
 SAMPLE: Schema = {1: Field("value", "double"), 2: Field("timestamp", "int64")}
 SERIES: Schema = {1: Field("labels", LABEL, True), 2: Field("samples", SAMPLE, True)}
@@ -86,6 +87,16 @@ class Reader:
 
 
 def _sample(raw: bytes) -> Sample:
+    """Value, then time, as every sender writes them; any other order the long way."""
+    if raw[:1] == b"\x09" and raw[9:10] == b"\x10":
+        t, end = protobuf.varint(raw, 10)
+        if end == len(raw):
+            v = None if raw[1:9] == STALE else _double.unpack_from(raw, 1)[0]
+            return Sample(t - (1 << 64) if t >> 63 else t, v)
+    return _any_sample(raw)
+
+
+def _any_sample(raw: bytes) -> Sample:
     t, v, stale = 0, 0.0, False
     for number, wire, part in protobuf.fields(raw):
         if number == 1 and isinstance(part, bytes) and len(part) == 8:

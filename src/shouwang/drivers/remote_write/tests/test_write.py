@@ -225,6 +225,13 @@ def test_a_body_is_shown_as_its_series() -> None:
             decode(wrong)
 
 
+@given(st.floats(allow_nan=False), st.integers(-2**63, 2**63 - 1))
+def test_the_short_way_reads_a_sample_as_the_long_way_does(v: float, t: int) -> None:
+    one = packet.protobuf.write({"value": v, "timestamp": t}, packet.SAMPLE)
+    assert packet._sample(one) == packet._any_sample(one) == (t, v)
+    assert packet._sample(one[9:] + one[:9]) == (t, v)
+
+
 GOOD_BODY = request(level(t=T))
 
 
