@@ -21,12 +21,14 @@ from shouwang.engines.subjects.models import Region
 from shouwang.kernel import access, clock, content
 from shouwang.kernel.access import guarded
 
+from . import flood
 from .account import who
 from .templatetags.shouwang import titled
 from .words import tier_words
 
 PAGE = 40
-ASKED = ("level", "state", "matter", "scene", "region", "search", "hours", "mine", "kind", "order", "top")
+ASKED = ("level", "state", "matter", "scene", "region", "search", "hours", "mine", "kind", "order", "top",
+         "group")
 NARROW = ("scene", "region", "search", "hours", "top")  # what tiles keep: their number is what their click lists
 HEAVY = ("basis", "top__facts", "subject__facts", "point__facts")  # decoded for nothing in a list
 STATES: dict[str, dict[str, Any]] = {
@@ -38,14 +40,29 @@ STATES: dict[str, dict[str, Any]] = {
 def index(request: HttpRequest) -> HttpResponse:
     """The list; an htmx request gets only what lives: tiles and rows."""
     account, asked = who(request), _asked(request)
-    page = Paginator(listed(account, asked), PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": rows(account, page.object_list), "asked": asked, "now": clock.now(),
+    context = {**_lines(account, asked, request.GET.get("page")), "asked": asked, "now": clock.now(),
                "query": urlencode({k: v for k, v in asked.items() if v}), **tiles(account, asked)}
     if request.headers.get("HX-Request"):
         return render(request, "console/work/warnings_live.html", context)
     context |= {"scenes": content.scenes.values(), "drill": drill(account, asked),
                 "streams": access.may(account, "wall.see")}
     return render(request, "console/work/warnings.html", context)
+
+
+def _lines(account: Any, asked: dict[str, str], number: Any) -> dict[str, Any]:
+    """One page: a line an alert; in a flood, or when asked, only the gravest so and the others by enterprise."""
+    live = asked["state"] in ("", "open", "unacknowledged") and not asked["matter"] and not asked["mine"]
+    raging = flood.now(account, **_narrow(asked)) if live and not asked["top"] else None
+    kept = {k: v for k, v in asked.items() if v}
+    part = {k: v for k, v in kept.items() if k not in ("level", "top", "group")} | {"group": "0"}
+    told = {"flood": raging, "fold_href": urlencode(kept | {"group": "1"}),
+            "full_href": urlencode(kept | {"group": "0"}), "part_href": urlencode(part)}
+    found = listed(account, asked)
+    if asked["group"] == "1" or (raging and asked["group"] != "0"):
+        page, alerts, folded = flood.fold(found, number)
+        return told | {"page": page, "rows": rows(account, alerts), "folded": folded, "is_folded": True}
+    page = Paginator(found, PAGE).get_page(number)
+    return told | {"page": page, "rows": rows(account, page.object_list)}
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
