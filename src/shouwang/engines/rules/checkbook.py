@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import tiers
+from . import gates, tiers
 
 Basis = dict[str, Any]
+Gate = tuple[int, int, int, bool]  # row of the book, id of the point that switches it, limit, closed at or above it
 
 
 @dataclass
@@ -42,15 +43,17 @@ class Book:
     rules: list[str]
     basis: NDArray[np.int32]
     bases: list[Basis]
+    gates: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, gates.BOOK))  # of checks another point switches
 
     def digest_parts(self) -> list[bytes]:
         """What makes two books different."""
         words = json.dumps([self.rules, self.bases], ensure_ascii=False, sort_keys=True).encode()
-        return [self.checks.tobytes(), self.point.tobytes(), self.rule.tobytes(), self.basis.tobytes(), words]
+        return [self.checks.tobytes(), self.point.tobytes(), self.rule.tobytes(), self.basis.tobytes(),
+                self.gates.tobytes(), words]
 
 
-def bind(rows: Sequence[tuple[int, int, Check]], rules: list[str]) -> Book:
-    """(rule index, point id, check) rows as a book; equal bases are kept once."""
+def bind(rows: Sequence[tuple[int, int, Check]], rules: list[str], gated: Sequence[Gate] = ()) -> Book:
+    """(rule index, point id, check) rows as a book; equal bases are kept once. `gated`: see `Gate`."""
     different = {id(c): c for _, _, c in rows}  # most checks are shared
     place = {i: n for n, i in enumerate(different)}
     which = np.array([place[id(c)] for _, _, c in rows], np.int64)
@@ -63,7 +66,7 @@ def bind(rows: Sequence[tuple[int, int, Check]], rules: list[str]) -> Book:
         for slot, told in check.basis.items():
             basis[i, slot] = known.setdefault(json.dumps(told, ensure_ascii=False), len(known))
     return Book(checks[which], np.array([p for _, p, _ in rows], np.int64), np.array([r for r, _, _ in rows], np.int64),
-                rules, basis[which], [json.loads(b) for b in known])
+                rules, basis[which], [json.loads(b) for b in known], np.array(list(gated), gates.BOOK))
 
 
 def write(folder: Path, book: Book, tier: NDArray[np.int8] | None = None) -> None:
@@ -71,7 +74,7 @@ def write(folder: Path, book: Book, tier: NDArray[np.int8] | None = None) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     tier = np.zeros(len(book.checks), np.int8) if tier is None else tier
     np.savez(folder / "checks.npz", checks=book.checks, point=book.point, rule=book.rule, basis=book.basis, tier=tier,
-             rules=np.array(book.rules, dtype=np.str_),
+             gates=book.gates,              rules=np.array(book.rules, dtype=np.str_),
              bases=np.frombuffer(json.dumps(book.bases, ensure_ascii=False).encode(), np.uint8))
 
 
@@ -83,4 +86,5 @@ def read(folder: Path) -> Book:
     with np.load(path) as z:
         checks = z["checks"]
         checks["tier"] = z["tier"]
-        return Book(checks, z["point"], z["rule"], z["rules"].tolist(), z["basis"], json.loads(z["bases"].tobytes()))
+        return Book(checks, z["point"], z["rule"], z["rules"].tolist(), z["basis"], json.loads(z["bases"].tobytes()),
+                    z["gates"] if "gates" in z else np.zeros(0, gates.BOOK))

@@ -38,12 +38,14 @@ def _arguments(rule: Rule) -> Iterator[Argument]:
     for tier in rule.steps:
         yield from tier.test.values()
         yield from (a for a in (tier.until,) if a)
-    yield from (a for a in (rule.times, rule.band) if a)
+    gate = rule.unless
+    yield from (a for a in (rule.times, rule.band, gate and gate.above, gate and gate.below) if a)
 
 
 def _words(rule: Rule) -> Iterator[str]:
     """Quantities, kinds and levels that nobody declares."""
-    for kind, words in (("quantities", limits.listed(rule.quantity)), ("kinds", limits.listed(rule.of)),
+    gate = [rule.unless.quantity] if rule.unless else []
+    for kind, words in (("quantities", [*limits.listed(rule.quantity), *gate]), ("kinds", limits.listed(rule.of)),
                         ("levels", [t.level for t in rule.steps])):
         known = [spec.id for spec in content.every(kind)]
         for word in dict.fromkeys(words):

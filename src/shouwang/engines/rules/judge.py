@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 BATCH = 64  # about a second of writing on SQLite with all links; others wait no longer
 EPOCH = 1 << 40
 EVENT_OF = {"raised": "rules.alert_raised", "upgraded": "rules.alert_upgraded",
-            "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired"}
+            "downgraded": "rules.alert_downgraded", "cleared": "rules.alert_cleared", "retired": "rules.alert_retired",
+            "suppressed": "rules.alert_suppressed", "released": "rules.alert_released"}
 SEEN = ("seq", "quality", "last_value", "worst_value")
 ENDED = (*SEEN, "active", "cleared_at")
 MOVED = (*SEEN, "tier", "level", "highest", "limit_value", "basis", "acked_at", "acked_by")
@@ -159,6 +160,8 @@ def _one(desk: Desk, x: Transition) -> None:
         _end(desk, alert, x, words)
     elif alert is None:
         _begin(desk, x, words)
+    elif x.kind in ("suppressed", "released"):
+        _switch(desk, alert, x, words)
     elif x.kind == "quality":
         _requalify(desk, alert, x)
     else:
@@ -178,7 +181,28 @@ def _begin(desk: Desk, x: Transition, words: dict[str, Any]) -> None:
         worst_value=x.value, last_value=x.value, limit_value=x.limit, unit=point.unit,
         basis=desk.words(x.plan).basis(x.rule, x.point, x.tier), quality=x.quality, seq=x.seq)
     desk.open[(x.rule, x.point)] = alert
-    _tell(desk, Changed(alert), x, "raised", words)
+    if x.gate and x.kind == "raised":
+        _switch(desk, alert, msgspec.structs.replace(x, kind="suppressed"), words)
+    else:
+        _tell(desk, Changed(alert), x, "raised", words)
+
+
+def _switch(desk: Desk, alert: Alert, x: Transition, words: dict[str, Any]) -> None:
+    """Another point says that the rule does not apply now (plant stopped), or no longer says so.
+
+    While suppressed only the journal is written; on release an alert that is still open asks for its response.
+    """
+    alert.seq = x.seq
+    gate = Point.objects.filter(pk=x.gate).first()
+    t, value, quality = x.proof[0]
+    alert.suppressed_by = f"{gate.code if gate else x.gate} = {value:g} {gate.unit if gate else ''}".strip() \
+        if x.kind == "suppressed" else ""
+    line = _line(alert, x, x.kind, desk.now)
+    line.data |= {"gate": x.gate, "proof": [t, value, quality]}
+    desk.lines.append(line)
+    _emit(Changed(alert, ("seq", "suppressed_by")), x, x.kind, words)
+    if x.kind == "released":
+        _emit(Changed(alert), x, "raised", words)
 
 
 def _move(desk: Desk, alert: Alert, x: Transition, words: dict[str, Any]) -> None:
@@ -255,8 +279,15 @@ def _line(alert: Alert, x: Transition, kind: str, now: datetime) -> AlertChange:
 
 def _tell(desk: Desk, changed: Changed, x: Transition, kind: str, words: dict[str, Any]) -> None:
     """The line and the event; what was last known of the alert is its cause."""
+    desk.lines.append(_line(changed.alert, x, kind, desk.now))
+    if changed.alert.suppressed_by:
+        changed.save(update_fields=[])
+    else:
+        _emit(changed, x, kind, words)
+
+
+def _emit(changed: Changed, x: Transition, kind: str, words: dict[str, Any]) -> None:
     alert = changed.alert
-    desk.lines.append(_line(alert, x, kind, desk.now))
     with events.because(alert.last):
         events.emit(EVENT_OF[kind], subject=alert.subject_id, scene=alert.scene, about=f"alert:{alert.pk}",
                     remember=changed, **facts(alert, words), at_ms=x.at, heard_ms=x.heard)

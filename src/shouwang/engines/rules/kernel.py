@@ -17,7 +17,7 @@ from shouwang.engines.telemetry.journal import Transition
 from shouwang.engines.telemetry.plan import Plan
 from shouwang.engines.telemetry.seam import Batch
 
-from . import batches, state, sweeps, tiers
+from . import batches, gates, state, sweeps, tiers
 from .amend import Amendment, Episode, reconsider
 
 ROOM = 4096  # events of one call into the state machine; more are fetched in rounds
@@ -142,7 +142,28 @@ class Kernel:
             n, k = sweeps.sweep(s.points, s.checks, s.rows, which, watermarks, now_ms, s.listening, self._room, n)
             self._spoke(k)
             out.extend(self._told(k))
-        return out
+        return out + [self._switched(gate, kind, now_ms) for gate, kind in gates.changed(s)]
+
+    def _switched(self, gate: np.void, kind: str, now_ms: int) -> Transition:
+        """An open alert is suppressed by its gate point, or released; the proof is the gate's reading."""
+        s, c = self.state, int(gate["check"])
+        proof = gates.proof(s, gate)
+        at = max(proof[0][0], int(s.at[c]))
+        p = int(s.owner[c])
+        value = int(s.points["v"][p]) / 10 ** int(s.digits[p])
+        return Transition(0, s.rules[int(s.rule[c])], int(s.ids[p]), 0, kind, int(s.checks["tier"][c]), at, at, value,
+                          None, quality.word(int(s.checks["quality"][c])), now_ms, s.version, proof=proof,
+                          gate=int(s.ids[gate["point"]]))
+
+    def _gate(self, check: int, kind: int) -> tuple[gates.Proof, int]:
+        """Whether what is told of a check is suppressed from its beginning: the proof and the id of the gate point."""
+        s = self.state
+        n = s.gate_of.get(check)
+        if n is None or kind not in (tiers.RAISED, tiers.CLEARED):
+            return [], 0
+        gate = s.gates[n:n + 1]
+        gate["held"] = kind == tiers.RAISED and bool(gates.closed(s, gate)[0])
+        return (gates.proof(s, gate[0]), int(s.ids[gate["point"][0]])) if gate["held"][0] else ([], 0)
 
     def _begin(self, now_ms: int) -> list[Transition]:
         self.state.hear(now_ms)
@@ -170,10 +191,11 @@ class Kernel:
         for since, at, heard, check, v, limit, kind, tier, q, has_v, has_limit in self._room[:k].tolist():
             p = int(s.owner[check])
             self._open(check, kind, since, at, tier)
+            proof, gate = self._gate(check, kind) if s.gate_of else ([], 0)
             scale = 10 ** int(s.digits[p])
             yield Transition(0, s.rules[int(s.rule[check])], int(s.ids[p]), 0, tiers.KINDS[kind], tier, since, at,
                              v / scale if has_v else None, limit / scale if has_limit else None, quality.word(q),
-                             heard, s.version)
+                             heard, s.version, proof=proof, gate=gate)
 
     def dump(self) -> bytes:
         """The whole state, untold retirements included."""

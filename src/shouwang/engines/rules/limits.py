@@ -45,6 +45,8 @@ class Measured:
     deadband: Decimal = Decimal(0)
     on_ms: int = 0
     off_ms: int = 0
+    subject: int = 0
+    top: int = 0
 
 
 class Unjudged(Exception):
@@ -152,6 +154,18 @@ def check_of(rule: Rule, point: Measured, values: Values) -> Check | None:
     key = (id(ready), _picked(rule, point) if rule.pick else "", point.locality, point.quantity, point.unit,
            point.digits, point.deadband, point.on_ms, point.off_ms, tuple(point.limits.values()) if ready.own else ())
     return values.once(key, lambda: _made(ready, point, values))
+
+
+def gate_of(rule: Rule, gate: Measured, values: Values) -> tuple[int, bool]:
+    """When the gate point suppresses the rule: the limit in its units, and whether at or above it."""
+    assert rule.unless is not None
+    high = rule.unless.above is not None
+    argument = rule.unless.above or rule.unless.below
+    assert argument is not None
+    found = _value(rule, argument, gate, values)
+    if found is None:
+        raise Unjudged(f"unless 的参数 {argument.param or argument.limit} 对点位 {gate.id} 没有值")
+    return scaled(found[0], gate.digits, high), high
 
 
 def _made(ready: Ready, point: Measured, values: Values) -> Check | None:

@@ -27,7 +27,7 @@ from shouwang.engines.telemetry import plan as plans
 from shouwang.kernel import clock, content, params
 
 from . import checkbook, limits, tiers
-from .checkbook import Basis, Book, Check
+from .checkbook import Basis, Book, Check, Gate
 from .limits import Measured, Unjudged, Values
 from .models import Alert
 from .spec import Rule
@@ -40,6 +40,7 @@ class Compiled:
     """Every check as (rule index, point id, check), and why some points are not judged by a rule that names them."""
 
     rows: list[tuple[int, int, Check]] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
     unjudged: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -58,7 +59,7 @@ def compile_plan(on: date | None = None) -> int:
         plan = telemetry.build(version)
         rules: list[Rule] = content.every("rules")
         found = compiled(rules, measured(plan), on or clock.today())
-        book = checkbook.bind(found.rows, [r.key for r in rules])
+        book = checkbook.bind(found.rows, [r.key for r in rules], found.gates)
         words = {"rules": {r.key: told_of(r) for r in rules}, "unjudged": found.unjudged}
         words["digest"] = _digest(plan, book, words)
         if present and _words(root() / str(present)).get("digest") == words["digest"]:
@@ -106,7 +107,8 @@ def _measured(row: tuple[Any, ...], digits: int, subjects: dict[int, tuple[str, 
     kind, locality, own, top = subjects[subject]
     above = subjects[top][2] if top in subjects else {}
     return Measured(pk, quantity, unit, digits, kind, locality, {**above, **own, **facts},
-                    {"ll": ll, "l": l_, "h": h, "hh": hh}, deadband, round(on * 1000), round(off * 1000))
+                    {"ll": ll, "l": l_, "h": h, "hh": hh}, deadband, round(on * 1000), round(off * 1000),
+                    subject, top)
 
 
 def compiled(rules: list[Rule], points: list[Measured], on: date) -> Compiled:
@@ -115,23 +117,53 @@ def compiled(rules: list[Rule], points: list[Measured], on: date) -> Compiled:
     for n, rule in enumerate(rules):
         for key in {(q, k) for q in limits.listed(rule.quantity) for k in limits.listed(rule.of)}:
             by_word.setdefault(key, []).append(n)
-    values, out = Values(on), Compiled()
+    values, out, places = Values(on), Compiled(), _places(rules, points)
     for point in points:
         for n in by_word.get((point.quantity, point.kind), ()):
-            _compile_one(rules[n], n, point, values, out)
+            if _compile_one(rules[n], n, point, values, out) and rules[n].unless:
+                _gate(rules[n], point, places, values, out)
     return out
 
 
-def _compile_one(rule: Rule, n: int, point: Measured, values: Values, out: Compiled) -> None:
-    if not limits.applies(rule, point):
+def _places(rules: list[Rule], points: list[Measured]) -> dict[tuple[str, int, str], list[Measured]]:
+    """Points that may switch a rule: by subject and by enterprise, and quantity."""
+    wanted = {r.unless.quantity for r in rules if r.unless}
+    out: dict[tuple[str, int, str], list[Measured]] = {}
+    for point in points:
+        if point.quantity in wanted:
+            out.setdefault(("subject", point.subject, point.quantity), []).append(point)
+            out.setdefault(("top", point.top, point.quantity), []).append(point)
+    return out
+
+
+def _gate(rule: Rule, point: Measured, places: dict[tuple[str, int, str], list[Measured]], values: Values,
+          out: Compiled) -> None:
+    """The point that switches the check just compiled; not certain: nothing is suppressed, and told."""
+    assert rule.unless is not None
+    word = rule.unless.quantity
+    found = places.get(("subject", point.subject, word)) or places.get(("top", point.top, word)) or []
+    try:
+        if len(found) != 1 or found[0].id == point.id:
+            raise Unjudged(f"unless 要的 {word} 点位在同一对象或企业里应恰有一个,现有 {len(found)} 个:照常研判,不抑制")
+        limit, above = limits.gate_of(rule, found[0], values)
+    except Unjudged as why:
+        out.unjudged.append({"rule": rule.key, "point": point.id, "why": str(why)})
         return
+    out.gates.append((len(out.rows) - 1, found[0].id, limit, above))
+
+
+def _compile_one(rule: Rule, n: int, point: Measured, values: Values, out: Compiled) -> bool:
+    """Whether there is a check of this rule on this point; a refusal is told."""
+    if not limits.applies(rule, point):
+        return False
     try:
         check = limits.check_of(rule, point, values)
     except Unjudged as why:
         out.unjudged.append({"rule": rule.key, "point": point.id, "why": str(why)})
-        return
+        return False
     if check is not None:
         out.rows.append((n, point.id, check))
+    return check is not None
 
 
 def told_of(rule: Rule) -> dict[str, Any]:

@@ -12,6 +12,8 @@ events.declares(
     rules__alert_downgraded="同一事件降到较低等级",
     rules__alert_cleared="读数恢复,事件结束",
     rules__alert_amended="迟到的读数改变了结论,报警据实更正(补报、延长、缩短或撤回)",
+    rules__alert_suppressed="工况不适用(如停车),报警受抑制;凭据是工况点位的读数",
+    rules__alert_released="工况恢复或无从得知,抑制解除",
     rules__alert_retired="规则或限值已撤,不再研判,报警随之结束",
     rules__alert_acknowledged="有人确认知悉",
     rules__alert_shelved="有人按理由搁置到某时",
@@ -51,6 +53,22 @@ class Tier(BaseModel):
         return self
 
 
+class Unless(BaseModel):
+    """Another point that switches the rule: of the same subject, else the only one of the enterprise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    quantity: str
+    above: Argument | None = None  # suppressed while the reading is at or above
+    below: Argument | None = None  # … at or below
+
+    @model_validator(mode="after")
+    def _one(self) -> "Unless":
+        given = self.above or self.below
+        if bool(self.above) == bool(self.below) or not given or bool(given.param) == bool(given.limit):
+            raise ValueError("unless 写 above 或 below 之一,如 unless: {quantity: flow, below: {param: stopped}}")
+        return self
+
+
 class Guidance(BaseModel):
     """An alarm requires a response: consequence, action, time."""
 
@@ -79,6 +97,7 @@ class Rule(content.Spec):
     within: str | None = None  # rising, falling: over how long; with `times`: how long an excursion counts
     times: Argument | None = None  # above, below: so many excursions within `within`, instead of one
     band: Argument | None = None  # flat: what still counts as unchanged; none: the point's deadband
+    unless: Unless | None = None  # while another point says so (plant stopped), alerts are suppressed, with proof
     guidance: Guidance | None = None
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shouwang.engines.telemetry.journal import Transition
 from shouwang.engines.telemetry.plan import Plan
 
-from . import batches, checkbook, tiers
+from . import batches, checkbook, gates, tiers
 
 Key = tuple[int, str]  # point id, rule
 BITS = np.array([3, 2, 0, 4, 12], np.uint8)  # the slots active at tier -2 … 2
@@ -37,6 +37,7 @@ class State:
     listening: int = -1  # wall clock, ms: since when somebody calls without a gap
     called: int = -1  # wall clock of the last call
     depth: int = 0  # readings kept of each point, for amendments
+    gates: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, gates.GATE))
     recent: batches.Recent = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,7 @@ class State:
         self.swept: NDArray[np.int64] = np.full(len(self.seen), -1, np.int64)  # watermark last seen, by source
         # the episode open now, by check: first reading, raising (0: none), gravest tier
         self.since, self.at, self.worst = (np.zeros(n, np.int64) for _ in range(3))
+        self.gate_of = {int(c): n for n, c in enumerate(self.gates["check"])}
         self.settle()
 
     def settle(self) -> None:
@@ -100,7 +102,8 @@ def fresh(plan: Plan, folder: Path, depth: int | None = None) -> State:
     return State(plan.version, plan.points["id"].astype(np.int64), plan.points["digits"].astype(np.int8), points,
                  [s.name for s in plan.sources], np.full(max(1, len(plan.sources)), -1, np.int64),
                  _ready(np.ascontiguousarray(book.checks[order])), owner[order], book.rules, book.rule[order],
-                 depth=batches.depth_for(len(points)) if depth is None else depth)
+                 depth=batches.depth_for(len(points)) if depth is None else depth,
+                 gates=gates.bound(book.gates, order, plan.index))
 
 
 def _ready(checks: NDArray[np.void]) -> NDArray[np.void]:
@@ -127,6 +130,8 @@ def carry(old: State, new: State) -> None:
     _carry_memory(old, new, i, j)
     for name in ("since", "at", "worst"):
         getattr(new, name)[j] = getattr(old, name)[i]
+    held = {int(was[c]) for c in old.gates["check"][old.gates["held"] != 0]}
+    new.gates["held"] = [int(now[c]) in held for c in new.gates["check"]]
     new.settle()
     gone = np.setdiff1d(np.flatnonzero(old.checks["tier"]), i)
     new.untold += [_retired(old, int(n), new.version) for n in gone]
@@ -192,7 +197,8 @@ def dump(state: State) -> bytes:
     """The state as bytes, readable by `undump` under any later plan."""
     out = io.BytesIO()
     np.savez(out, ids=state.ids, digits=state.digits, points=state.points, seen=state.seen, checks=state.checks,
-             owner=state.owner, rule=state.rule, memory=state.memory, sources=np.array(state.sources, dtype=np.str_),
+             owner=state.owner, rule=state.rule, memory=state.memory, gates=state.gates,
+             sources=np.array(state.sources, dtype=np.str_),
              rules=np.array(state.rules, dtype=np.str_),
              scalars=np.array([state.version, state.listening, state.called, state.depth], np.int64),
              **{name: getattr(state, name) for name in OWN},
@@ -207,7 +213,8 @@ def undump(raw: bytes) -> State:
         version, listening, called, depth = z["scalars"].tolist()
         back = State(version, z["ids"], z["digits"], z["points"], z["sources"].tolist(), z["seen"], z["checks"],
                      z["owner"], z["rules"].tolist(), z["rule"], z["memory"],
-                     msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called, depth)
+                     msgspec.json.decode(z["untold"].tobytes(), type=list[Transition]), listening, called, depth,
+                     z["gates"])
         for name in OWN:
             getattr(back, name)[:] = z[name]
         for name in KEPT:

@@ -29,7 +29,7 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str  # "hazchem.tank_level"
     point: int  # subjects.Point id
     seq: int  # rises by one per transition of this (rule, point)
-    kind: str  # raised | upgraded | downgraded | cleared | quality | retired | amended
+    kind: str  # raised | upgraded | downgraded | cleared | quality | retired | amended | suppressed | released
     tier: int  # -2 -1 0 1 2 after the change
     since: int  # ms: event time of the first reading of this condition
     at: int  # ms: event time at which it was committed (the delay had run out)
@@ -42,7 +42,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     was: int = 0  # ms: when the episode was told to be raised; 0: it was not told
     until: int = 0  # ms: event time at which it ended; 0: it is open
     worst: int = 0  # gravest tier; 0: withdrawn
-    proof: list[tuple[int, float, str]] = []  # late readings: ms, value, quality
+    proof: list[tuple[int, float, str]] = []  # readings: ms, value, quality: the late ones, or the gate's
+    gate: int = 0  # suppressed: the point whose reading (`proof`) switches the rule
 
 
 _decoder = msgspec.json.Decoder(Transition)
