@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from django.db.models import Count
+
 from shouwang.kernel import access, clock, events
 from shouwang.kernel.models import Event
 
@@ -11,6 +13,7 @@ from . import chain, read
 from .models import Alert, AlertChange
 
 events.declares(rules__evidence_exported="导出了报警证据")
+EVENT = "rules.alert_"
 OF_ALERT = ("rule", "scene", "kind", "region", "line", "active", "tier", "level", "highest", "first_value",
             "worst_value", "last_value", "limit_value", "unit", "basis", "quality", "acked_by", "shelved_by",
             "shelved_reason", "suppressed_by", "out_of_service", "parked")
@@ -71,6 +74,25 @@ def broken_lines() -> Iterator[tuple[AlertChange, str]]:
                 yield line, why
                 break
             prev = line.hash
+
+
+def missing_lines() -> Iterator[tuple[int, str, int]]:
+    """(alert, kind, how many) lines that the events tell of and the journal no longer has: its end was cut off.
+
+    A line of every kind but `quality` was written together with its event, and both tables only grow.
+    """
+    have = dict(_counted(AlertChange.objects.values_list("alert_id", "kind")))
+    told = Event.objects.filter(type__startswith=EVENT, about__startswith="alert:").values_list("about", "type")
+    for (about, type_), n in _counted(told):
+        key = int(about.partition(":")[2]), type_.removeprefix(EVENT)
+        if n > have.get(key, 0):
+            yield *key, n - have.get(key, 0)
+
+
+def _counted(rows: Any) -> Iterator[tuple[tuple[Any, Any], int]]:
+    """Each pair of columns and how often it stands there, in order."""
+    for first, second, n in rows.annotate(n=Count("pk")).order_by(*rows.query.values_select):
+        yield (first, second), n
 
 
 def _wrong(line: AlertChange, place: int, prev: str) -> str:

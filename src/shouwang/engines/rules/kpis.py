@@ -26,7 +26,7 @@ TITLES = {
     "peak_ten": "最多的 10 分钟", "busy_hours": "过忙的小时占比", "busy_tens": "过忙的 10 分钟占比",
     "flood": "洪泛时间占比", "top_ten": "前十名占比", "chattering": "抖动的报警", "fleeting": "瞬时报警",
     "stale": "滞留报警(单日最多)", "ack_median": "确认用时中位数", "ack_p90": "确认用时 90% 位",
-    "unacknowledged": "未确认占比", "shelved": "被搁置过", "suppressed": "按设计抑制", "out_of_service": "停用",
+    "unacknowledged": "未确认占比", "shelved": "被搁置过", "suppressed": "按设计抑制", "out_of_service": "停用期间的报警",
     "parked": "被停放(抖动、洪泛)", "unrecorded": "无记录的搁置或抑制",
 }
 UNITS = {**dict.fromkeys(SHARES, "%"), "ack_median": "s", "ack_p90": "s"}

@@ -43,6 +43,9 @@ def _check() -> int:
     broken = list(evidence.broken_lines())
     for line, why in broken:
         print(f"A{line.alert_id} 第 {line.place} 条({line.kind},记录号 {line.pk}){why}")
-    verdict = f"{len(broken)} 条报警的记录不完好" if broken else "全部完好"
-    print(f"{AlertChange.objects.count()} 条变化记录,{verdict}")
-    return 1 if broken else 0
+    missing = list(evidence.missing_lines())
+    for alert, kind, n in missing:
+        print(f"A{alert} 缺 {n} 条 {kind} 记录:审计事件里有,变化记录里没有")
+    bad = {line.alert_id for line, _why in broken} | {alert for alert, _kind, _n in missing}
+    print(f"{AlertChange.objects.count()} 条变化记录," + (f"{len(bad)} 条报警的记录不完好" if bad else "全部完好"))
+    return 1 if bad else 0

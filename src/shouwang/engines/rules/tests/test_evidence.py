@@ -74,6 +74,14 @@ def test_a_line_deleted_in_the_database_is_found(alert: Alert) -> None:
     assert [(x.place, "删去" in why) for x, why in evidence.broken_lines()] == [(3, True)]
 
 
+def test_lines_cut_off_at_the_end_are_found_by_their_events(alert: Alert) -> None:
+    assert list(evidence.missing_lines()) == []
+    damage(f"DELETE FROM {TABLE} WHERE place >= 3")
+    assert list(evidence.broken_lines()) == []
+    assert list(evidence.missing_lines()) == [(alert.pk, "cleared", 1), (alert.pk, "upgraded", 1)]
+    assert export_verb.run(argparse.Namespace(alert=None, journal=True, out=None)) == 1
+
+
 def test_the_export_verifies_and_its_seal_stands_in_the_audit_trail(cast: Cast, alert: Alert) -> None:
     content = evidence.for_account(alert, cast.people["county"])
     found = chain.verify(content)
