@@ -42,14 +42,18 @@ class Listening:
 async def serve(intake: Intake, setting: Setting, limits: Limits) -> Listening:
     """Listen at the setting's host and port; a BadInput where that is not possible."""
     given = options(setting.options)
+    config = uvicorn.Config(
+        app(intake, setting, limits), lifespan="off", log_config=None, access_log=False, server_header=False,
+        ssl_certfile=given.certificate or None, ssl_keyfile=given.certificate_key or None,
+        limit_concurrency=limits.connections, timeout_graceful_shutdown=5)
+    try:
+        config.load()
+    except OSError as wrong:  # ssl.SSLError is one
+        raise BadInput(f"drivers.yaml 中 remote_write 的 certificate 读不出:{wrong};应为 PEM 证书与私钥") from None
     family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
     try:
         sock = socket.create_server((setting.host, setting.port), family=family, backlog=1024)
     except OSError as wrong:
         raise BadInput(f"drivers.yaml 中 remote_write 不能监听 {setting.host}:{setting.port}({wrong});"
                        "请改端口或停掉占用它的进程") from None
-    server = _Server(uvicorn.Config(
-        app(intake, setting, limits), lifespan="off", log_config=None, access_log=False, server_header=False,
-        ssl_certfile=given.certificate or None, ssl_keyfile=given.certificate_key or None,
-        limit_concurrency=limits.connections, timeout_graceful_shutdown=5))
-    return Listening(server, sock)
+    return Listening(_Server(config), sock)

@@ -10,9 +10,9 @@ TABLE = ("num_of_columns", "columns", "types")
 
 
 def decode(item: dict[str, Any]) -> dict[str, Any]:
-    """What `hex` says under `topic` (which may be missing)."""
-    raw = packet.bytes_of(item.get("hex"))
-    topic = item.get("topic")
+    """What `hex` (or, of a STATE, the text `payload`) says under `topic`, which may be missing."""
+    topic, text = item.get("topic"), item.get("payload")
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else packet.bytes_of(item.get("hex"))
     if isinstance(topic, str):
         if topic.startswith((f"{packet.NAMESPACE}/{packet.STATE}/", f"{packet.STATE}/")):
             return _state(raw)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,7 @@ from shouwang.drivers.remote_write.simulate import HEADERS, request, series
 from shouwang.drivers.remote_write.take import Options, Rows, options
 from shouwang.drivers.rows import Malformed, Row
 from shouwang.drivers.tests.desk import DEVICE, GATEWAY, Desk, run, until
+from shouwang.drivers.tests.test_endpoint import certificate
 from shouwang.engines.telemetry import wal
 from shouwang.engines.telemetry.intake import Ingest
 from shouwang.engines.telemetry.plan import SourcePlan
@@ -203,6 +205,24 @@ def test_over_the_real_intake_what_is_answered_is_in_the_log(tmp_path: Path) -> 
                           for v in r.v.tolist()]
                 assert logged == [10 * m for m in range(1, n + 1)]
         await ingest.stop()
+    run(story)
+
+
+def test_tls_with_a_self_made_certificate(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+
+    async def story() -> None:
+        desk = desk_of()
+        setting = Setting("remote_write", SOURCE, options={"certificate": cert, "certificate_key": key})
+        running = await serve(desk, setting, DEFAULT)
+        trusted = ssl.create_default_context(cafile=cert)
+        async with httpx.AsyncClient(verify=trusted, headers={**HEADERS, "authorization": f"Bearer {GATEWAY}"}) as web:
+            answer = await web.post(f"https://localhost:{running.port}/api/v1/write", content=request(level()))
+            assert answer.status_code == 204
+        await running.close()
+        assert desk.values == [(0, 5050)]
+        with pytest.raises(BadInput, match="certificate"):
+            await serve(desk, Setting("remote_write", SOURCE, options={"certificate": f"{cert}.none"}), DEFAULT)
     run(story)
 
 

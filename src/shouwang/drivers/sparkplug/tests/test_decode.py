@@ -69,6 +69,7 @@ def test_a_topic_that_is_none_of_sparkplug_is_refused(text: str) -> None:
 def test_a_host_application_speaks_json() -> None:
     told = b'{"online":true,"timestamp":1718000000000}'.hex()
     assert decode({"topic": "spBv1.0/STATE/h", "hex": told}) == {"online": True, "timestamp": 1718000000000}
+    assert decode({"topic": "spBv1.0/STATE/h", "payload": '{"online":false}'}) == {"online": False, "timestamp": None}
     assert decode({"topic": "STATE/h", "hex": b"OFFLINE".hex()}) == {"online": False, "timestamp": None}
     with pytest.raises(Malformed):
         decode({"topic": "spBv1.0/STATE/h", "hex": b"[]".hex()})
