@@ -205,8 +205,9 @@ def _fleeting(rows: Sequence[Row], terms: Terms) -> set[int]:
 def stale(rows: Sequence[Row], since: int, until: int, terms: Terms) -> Figure:
     """The most alarms that stood longer than `stale_ms` at one look; looks are a day apart, the last at the end."""
     worst: frozenset[int] | None = None
+    lasting = [r for r in rows if r.cleared is None or r.cleared - r.raised > terms.stale_ms]
     for at in range(until, since, -DAY):
-        here = _ids(r for r in rows if at - r.raised > terms.stale_ms and (r.cleared is None or r.cleared > at))
+        here = _ids(r for r in lasting if at - r.raised > terms.stale_ms and (r.cleared is None or r.cleared > at))
         worst = here if worst is None or len(here) > len(worst) else worst
     return Figure(len(worst or NONE), worst or NONE)
 

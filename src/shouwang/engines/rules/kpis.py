@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from shouwang.engines.subjects.models import Region, Subject
+from shouwang.engines.subjects.regions import LENGTHS
 from shouwang.engines.subjects.spec import Level
 from shouwang.kernel import clock, content, params
 from shouwang.kernel.errors import BadInput
@@ -26,8 +27,9 @@ TITLES = {
     "peak_ten": "最多的 10 分钟", "busy_hours": "过忙的小时占比", "busy_tens": "过忙的 10 分钟占比",
     "flood": "洪泛时间占比", "top_ten": "前十名占比", "chattering": "抖动的报警", "fleeting": "瞬时报警",
     "stale": "滞留报警(单日最多)", "ack_median": "确认用时中位数", "ack_p90": "确认用时 90% 位",
-    "unacknowledged": "未确认占比", "shelved": "被搁置过", "suppressed": "按设计抑制", "out_of_service": "停用期间的报警",
-    "parked": "被停放(抖动、洪泛)", "unrecorded": "无记录的搁置或抑制",
+    "unacknowledged": "未确认占比", "shelved": "被搁置过", "suppressed": "按设计抑制",
+    "out_of_service": "停用期间的报警", "parked": "被停放(抖动、洪泛)",
+    "unrecorded": "无记录的搁置或抑制",
 }
 UNITS = {**dict.fromkeys(SHARES, "%"), "ack_median": "s", "ack_p90": "s"}
 COLUMNS = ("id", "rule", "point_id", "top_id", "region", "highest", "raised_at", "recorded_at", "cleared_at",
@@ -206,17 +208,24 @@ IN_GROUPS = ("raised", "per_day", "peak_ten", "flood", "chattering", "stale", "a
 
 def grouped(found: Performance, places: Iterable[Place]) -> list[Group]:
     """The same figures for each place that had alarms, the busiest first."""
-    by_top = _by(found.rows, lambda r: r.top)
+    by_top, by_code = _by(found.rows, lambda r: r.top), _by_prefix(found.rows)
     out = []
     for place in places:
-        own = by_top.get(place.top, []) if place.top is not None else [
-            r for r in found.rows if r.region.startswith(place.region)]
-        report = report_of(own, found.span, found.terms.value)
-        if own:
+        if own := by_code.get(place.region, []) if place.top is None else by_top.get(place.top, []):
+            report = report_of(own, found.span, found.terms.value)
             judged = found.targets.value if report.raised else _standing(found.targets.value)
             told = {k: _told(k, report.figures[k], judged) for k in IN_GROUPS if k in report.figures}
             out.append(Group(place, told))
     return sorted(out, key=lambda g: -len(g.told["raised"].ids) if "raised" in g.told else 0)
+
+
+def _by_prefix(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Every row under each beginning of its region code that a place can have."""
+    out: dict[str, list[Row]] = {}
+    for r in rows:
+        for code in {r.region[:n] for n in (0, *LENGTHS)}:
+            out.setdefault(code, []).append(r)
+    return out
 
 
 def _by(rows: Iterable[Row], key: Callable[[Row], int]) -> dict[int, list[Row]]:
