@@ -85,6 +85,11 @@ def arguments_of(rule: Rule) -> list[Argument]:
     return [a for a in (*tests, rule.times, rule.band) if a is not None]
 
 
+def limit_params() -> set[str]:
+    """The params that rules take limits from."""
+    return {limits.path_of(r, a) for r in content.every("rules") for a in arguments_of(r) if a.param}
+
+
 def parsed(text: str) -> Change:
     """A change from YAML: a list of rules, or {scene, rules, params, points}. BadInput names what is wrong."""
     try:

@@ -1,13 +1,15 @@
 """Back-test on a page: a limit or a rule tried on the history within one's reach, beside the one in force."""
 
+import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from shouwang.engines.rules import backtest, change, kpis, limits
+from shouwang.engines.rules import backtest, change, kpis
 from shouwang.engines.rules.backtest import Tested
 from shouwang.engines.subjects.models import Point
 from shouwang.kernel import access, clock, content, params
@@ -42,10 +44,17 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def choices() -> list[dict[str, str]]:
     """The params that rules take limits from, with what is in force in the country today."""
-    paths = {limits.path_of(r, a) for r in content.every("rules") for a in change.arguments_of(r) if a.param}
-    found = [params.lookup(p, clock.today()) for p in sorted(paths & set(params.paths()))]
+    found = [params.lookup(p, clock.today()) for p in sorted(change.limit_params() & set(params.paths()))]
     return [{"path": d.path, "title": (english() and d.title_en) or d.title,
              "now": f"{d.value} {d.unit}" if isinstance(d.value, str | int | float) else ""} for d in found]
+
+
+def link(account: Any, path: str, value: Any, region: str = "") -> str:
+    """Where a value of a param can be tried; blank where no rule takes a limit from it or the person may not."""
+    if path not in change.limit_params() or not access.may(account, "params.propose"):
+        return ""
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "/backtest/?" + urlencode({"param": path, "value": told, "region": region})
 
 
 def _tested(account: Any, asked: dict[str, str]) -> Tested:

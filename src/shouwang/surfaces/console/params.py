@@ -17,6 +17,7 @@ from shouwang.kernel.access import guarded
 from shouwang.kernel.errors import BadInput, ContentError, NotAllowed
 from shouwang.kernel.models import Account, Param
 
+from . import backtest
 from .account import who
 from .templatetags.shouwang import english, titled
 
@@ -103,8 +104,13 @@ def _pending(account: Account) -> list[dict[str, Any]]:
     names = _names({r.locality for r in rows})
     return [{"row": r, "title": _title(r.path), "value": pieces(r.value), "own": r.proposed_by == account.username,
              "place": names.get(_place(r.locality), _place(r.locality)), "was": _was(r),
+             "trial": backtest.link(account, r.path, r.value, _region(r.locality)),
              "may": r.proposed_by != account.username and orders.reaches(account, orders.APPROVE, r.locality)}
             for r in rows]
+
+
+def _region(locality: str) -> str:
+    return locality.partition("_")[2]
 
 
 def _title(path: str) -> str:
@@ -135,7 +141,8 @@ def _one(request: HttpRequest, path: str, wrong: str = "", status: int = 200) ->
         "path": path, "now": _shown(now), "rows": rows, "names": _names({d.locality for d in history}),
         "group": _group(path.partition(".")[0]), "pending": [p for p in _pending(account) if p["row"].path == path],
         "wrong": wrong, "given": request.POST, "today": clock.today(), "marks": orders.MARKS,
-        "json": _editable(now.value), "places": _offered(account)}, status=status)
+        "json": _editable(now.value), "places": _offered(account),
+        "trial": backtest.link(account, path, now.value, home)}, status=status)
 
 
 def _editable(value: Any) -> str:

@@ -16,6 +16,7 @@ from shouwang.engines.subjects.models import Point
 from shouwang.engines.telemetry import history
 from shouwang.kernel import clock
 from shouwang.kernel.errors import BadInput
+from shouwang.kernel.models import Param
 from shouwang.surfaces.cli import backtest as verb
 from shouwang.surfaces.console import backtest as page
 from shouwang.testing import REGION, Situation
@@ -87,6 +88,18 @@ def test_every_param_offered_is_one_that_rules_use(past: Situation) -> None:
     offered = {c["path"] for c in page.choices()}
     assert "hazchem.silent_for" in offered
     assert "flows.handle_within" not in offered
+
+
+def test_a_proposed_limit_leads_to_its_back_test(past: Situation) -> None:
+    Param.objects.create(path="hazchem.silent_for", locality="cn_3708", since=clock.today(), value="20m", basis="试",
+                         proposed_by="county_supervisor")
+    city = client(past, "city_supervisor")
+    pages = city.get("/params/hazchem.silent_for/").content.decode(), city.get("/params/").content.decode()
+    for shown in pages:
+        assert "/backtest/?param=hazchem.silent_for&amp;value=20m&amp;region=3708" in shown
+    answer = city.get("/backtest/?param=hazchem.silent_for&value=20m&region=3708&days=1")
+    assert answer.context["tested"].readings == 1440
+    assert "/backtest/" not in city.get("/params/flows.handle_within/").content.decode()
 
 
 def test_the_command_says_the_same(past: Situation, tmp_path: Path, capsys: pytest.CaptureFixture[str],
