@@ -114,7 +114,7 @@ def _adopt(s: State, p: int, run: Run, newest: int) -> None:
     """The live state goes on from where the corrected run ends; silence and what was last said of quality stay."""
     span = slice(s.rows[p], s.rows[p + 1])
     mine, live = run.checks, s.checks[span]
-    for i in np.flatnonzero(live["kind"] != tiers.SILENT):
+    for i in np.flatnonzero((live["kind"] != tiers.SILENT) & (live["kind"] != tiers.APART)):
         same = mine["tier"][i] == live["tier"][i]
         quality = live["quality"][i] if same else mine["quality"][i]
         live[i] = mine[i]

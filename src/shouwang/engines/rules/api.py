@@ -133,7 +133,7 @@ class Narrow(Schema):
 
     active: bool | None = None
     level: str = ""
-    kind: Literal["", "limit", "no_data", "range", "rate", "flat", "count"] = ""
+    kind: Literal["", "limit", "no_data", "range", "rate", "flat", "count", "apart"] = ""
     scene: str = ""
     rule: str = ""
     region: str = ""

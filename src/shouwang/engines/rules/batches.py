@@ -10,7 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compiled import Array, jit
-from .tiers import CHECK, CLEARED, EVENT, MEMORY, PER_CHECK, POINT, RAISED, SILENT, judge_reading, run_out_if_waiting
+from .tiers import (
+    APART,
+    CHECK,
+    CLEARED,
+    EVENT,
+    MEMORY,
+    PER_CHECK,
+    POINT,
+    RAISED,
+    SILENT,
+    judge_reading,
+    run_out_if_waiting,
+)
 
 DEPTH = 32  # [D] readings kept a point
 BUDGET = 32 * 1024 * 1024  # [D] bytes kept at most; with very many points fewer readings each
@@ -45,8 +57,9 @@ def kept(points: Array, checks: Array, memory: Array, most: int, depth: int) -> 
     """Nothing kept yet: the settled state is the present one. `most`: checks of one point."""
     p = len(points)
     settled = checks.copy() if depth else np.zeros(0, CHECK)
-    silent = settled["kind"] == SILENT
-    settled["live"][silent] = settled["tier"][silent] = 0
+    alone = (settled["kind"] == SILENT) | (settled["kind"] == APART)  # not amended: they look beyond their point
+    settled["live"][alone] = settled["tier"][alone] = 0
+    settled["limit"][:, 1][settled["kind"] == APART] = -1
     since, at, worst = (np.zeros(len(settled), np.int64) for _ in range(3))
     return Recent(np.zeros((p, depth), np.int64), np.zeros((p, depth), np.int32), np.zeros((p, depth), np.uint8),
                   np.zeros(p, np.int32), np.zeros(p, np.int32), points.copy() if depth else np.zeros(0, POINT), settled,

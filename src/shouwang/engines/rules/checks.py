@@ -9,8 +9,9 @@ from shouwang.kernel import clock, content, params
 from shouwang.kernel.errors import ContentError
 
 from . import act, limits, tiers
-from .limits import Measured, Unjudged
+from .limits import Measured
 from .spec import Argument, Rule, Tier
+from .units import Unjudged
 
 
 def problems() -> list[str]:
@@ -67,14 +68,16 @@ def _shape(rule: Rule) -> Iterator[str]:
     """What one rule may hold: limits on both sides, or silence, or range."""
     tests = [next(iter(t.test)) for t in rule.steps]
     if len({limits.KIND_OF[t] for t in tests}) > 1:
-        yield "silent、out_of_range、rising、falling、flat 不能和别的 test 写在同一条规则里,请分成两条"
+        yield "silent、out_of_range、rising、falling、flat、apart 不能和别的 test 写在同一条规则里,请分成两条"
     if {"rising", "falling"} <= set(tests):
         yield "rising 和 falling 不能写在同一条规则里,请分成两条"
-    for name in ("above", "below", "rising", "falling", "flat"):
+    for name in ("above", "below", "rising", "falling", "flat", "apart"):
         if tests.count(name) > 2:
             yield f"{name} 最多两级,现在写了 {tests.count(name)} 级"
     if tests[0] in ("silent", "out_of_range") and len(tests) > 1:
         yield f"{tests[0]} 只能有一级"
+    if tests[0] == "apart" and any(a.limit for t in rule.steps for a in t.test.values()):
+        yield "apart 写 {param: …}:点位限值不是差值"
     if tests[0] in ("silent", "flat") and rule.hold is not None:
         yield f"{tests[0]} 不写 hold:多久由参数说"
 

@@ -6,22 +6,23 @@ wrong side: a high limit rounds up, a low one down, and so do the reset limits (
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
 
-from shouwang.engines.subjects.spec import Quantity, rank
-from shouwang.kernel import clock, content, params
+from shouwang.engines.subjects.spec import rank
+from shouwang.kernel import clock, params
 from shouwang.kernel.errors import ContentError
 
 from . import signals, tiers
 from .checkbook import Basis, Check
 from .spec import Argument, Rule, Tier
+from .units import Unjudged, converted, difference
 
 KIND_OF = {"above": tiers.LIMIT, "below": tiers.LIMIT, "silent": tiers.SILENT, "out_of_range": tiers.RANGE,
-           "rising": tiers.RATE, "falling": tiers.RATE, "flat": tiers.FLAT}
-KIND_WORDS = ("limit", "no_data", "range", "rate", "flat", "count")  # Alert.kind by kernel kind
+           "rising": tiers.RATE, "falling": tiers.RATE, "flat": tiers.FLAT, "apart": tiers.APART}
+KIND_WORDS = ("limit", "no_data", "range", "rate", "flat", "count", "apart")  # Alert.kind by kernel kind
 PER = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}  # ms, by what follows the / of a rate's unit
 LONGEST_RATE = PER["d"]  # a window of change; longer would not fit the kernel's integers
 MOST = 2**31 - 1
@@ -47,10 +48,6 @@ class Measured:
     off_ms: int = 0
     subject: int = 0
     top: int = 0
-
-
-class Unjudged(Exception):
-    """Why a rule that names this point cannot judge it (for people)."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ def kind_of(rule: Rule) -> int:
 def slots(rule: Rule) -> dict[int, Tier]:
     """Which tier sits in which slot (0 LL, 1 L, 2 H, 3 HH): of two on a side the graver level is the outer one."""
     kind = kind_of(rule)
-    if kind in (tiers.RATE, tiers.FLAT):  # the graver is the outer one: a faster change, a longer standstill
+    if kind in (tiers.RATE, tiers.FLAT, tiers.APART):  # the graver is the outer one: faster, longer, wider
         return dict(zip((2, 3), sorted(rule.steps[:2], key=lambda t: -rank(t.level)), strict=False))
     if kind != tiers.LIMIT:
         return {tiers.H_SLOT: rule.steps[0]}
@@ -282,7 +279,29 @@ def _often(rule: Rule, point: Measured, values: Values) -> int:
     return found
 
 
-SIGNALS = {tiers.RATE: _rate, tiers.FLAT: _flat, tiers.COUNT: _count}
+def _apart(ready: Ready, point: Measured, values: Values) -> Check | None:
+    """Two detectors of one place: the limit is a difference; which sibling it is, `paired` says."""
+    assert ready.rule.within is not None
+    check = Check(ready.kind, ready.on or 0, ready.off or 0)
+    check.reset[0] = _span_ms(ready.rule.within, "within")
+    for slot, tier in ready.slots.items():
+        argument = next(iter(tier.test.values()))
+        dated = _dated(ready.rule, argument, point, values)
+        wide = difference(_decimal(dig(ready.rule, argument, point, dated.value), dated.path), dated.unit, point)
+        check.put(slot, scaled(wide, point.digits, True),
+                  scaled(max(wide - point.deadband, wide / 2), point.digits, True))
+        check.basis[slot] = _basis(dated, {})
+    return check
+
+
+def paired(check: Check, point: Measured, sibling: Measured) -> Check:
+    """The check with the id of the sibling it compares with."""
+    if (point.digits, point.unit) != (sibling.digits, sibling.unit):
+        raise Unjudged(f"与同处点位 {sibling.id} 的单位或小数位数不同,无法直接比对;请改成一致")
+    return replace(check, limit=[check.limit[0], sibling.id, *check.limit[2:]])
+
+
+SIGNALS = {tiers.RATE: _rate, tiers.FLAT: _flat, tiers.COUNT: _count, tiers.APART: _apart}
 
 
 def _until(rule: Rule, tier: Tier, slot: int, limit: Decimal, point: Measured, values: Values) -> Decimal:
@@ -346,30 +365,6 @@ def _decimal(value: Any, path: str) -> Decimal:
         return Decimal(str(value))
     except InvalidOperation:
         raise Unjudged(f"参数 {path} 的值应是数字,而不是 {value!r}") from None
-
-
-def converted(value: Decimal, unit: str, point: Measured) -> Decimal:
-    """A value of the quantity in the point's unit; units that cannot be converted are Unjudged."""
-    if unit in ("", point.unit):
-        return value
-    quantity: Quantity = content.get("quantities", point.quantity)
-    try:
-        from_, to = _unit(quantity, unit), _unit(quantity, point.unit)
-    except KeyError as unknown:
-        raise Unjudged(f"单位 {unknown} 不能换算为 {point.unit};请在 catalog/quantities.yaml 补上") from None
-    return (value * from_[0] + from_[1] - to[1]) / to[0]
-
-
-def difference(value: Decimal, unit: str, point: Measured) -> Decimal:
-    """A difference of two values in the point's unit: offsets (℃ and K) do not count."""
-    return converted(value, unit, point) - converted(Decimal(0), unit, point)
-
-
-def _unit(quantity: Quantity, unit: str) -> tuple[Decimal, Decimal]:
-    if unit == quantity.unit:
-        return Decimal(1), Decimal(0)
-    found = quantity.units[unit]
-    return Decimal(str(found.factor)), Decimal(str(found.offset))
 
 
 def _basis(dated: params.Dated, row: Mapping[str, Any]) -> Basis:

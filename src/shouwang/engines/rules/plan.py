@@ -28,9 +28,10 @@ from shouwang.kernel import clock, content, params
 
 from . import checkbook, limits, tiers
 from .checkbook import Basis, Book, Check, Gate
-from .limits import Measured, Unjudged, Values
+from .limits import Measured, Values
 from .models import Alert
 from .spec import Rule
+from .units import Unjudged
 
 KEEP, KEEP_DAYS = 20, 2 * journal.KEEP_DAYS
 
@@ -122,7 +123,38 @@ def compiled(rules: list[Rule], points: list[Measured], on: date) -> Compiled:
         for n in by_word.get((point.quantity, point.kind), ()):
             if _compile_one(rules[n], n, point, values, out) and rules[n].unless:
                 _gate(rules[n], point, places, values, out)
-    return out
+    return _with_siblings(rules, {p.id: p for p in points}, out)
+
+
+def _with_siblings(rules: list[Rule], points: dict[int, Measured], found: Compiled) -> Compiled:
+    """Checks that compare get their sibling: the one before by id of the same rule, subject and quantity."""
+    before: dict[tuple[int, int, str], Measured] = {}
+    kept = Compiled([], [], found.unjudged)
+    row_of: dict[int, int] = {}
+    for row, (n, pk, made) in enumerate(found.rows):
+        check: Check | None = made
+        if made.kind == tiers.APART:
+            point = points[pk]
+            place = (n, point.subject, point.quantity)
+            check = _sibling(rules[n], made, point, before.get(place), kept)
+            before[place] = point
+        if check is None:
+            continue
+        row_of[row] = len(kept.rows)
+        kept.rows.append((n, pk, check))
+    kept.gates = [(row_of[row], gate, limit, above) for row, gate, limit, above in found.gates if row in row_of]
+    return kept
+
+
+def _sibling(rule: Rule, check: Check, point: Measured, sibling: Measured | None, out: Compiled) -> Check | None:
+    """The check with its sibling; None for the first of a place, and where the two cannot be compared (told)."""
+    if sibling is None:
+        return None
+    try:
+        return limits.paired(check, point, sibling)
+    except Unjudged as why:
+        out.unjudged.append({"rule": rule.key, "point": point.id, "why": str(why)})
+        return None
 
 
 def _places(rules: list[Rule], points: list[Measured]) -> dict[tuple[str, int, str], list[Measured]]:

@@ -203,7 +203,8 @@ def guidance(alert: Alert) -> Guidance | None:
 
 
 STANDING = {"rate": gettext_noop("变化率尚未回到限值以内,尚未恢复"), "flat": gettext_noop("读数仍未变化,不能视为恢复"),
-            "count": gettext_noop("窗口内的越限次数尚未降到限值以下,尚未恢复")}
+            "count": gettext_noop("窗口内的越限次数尚未降到限值以下,尚未恢复"),
+            "apart": gettext_noop("两台仪表的差值尚未回到限值以内,尚未恢复")}
 
 
 @condition("rules.recovered")

@@ -10,7 +10,7 @@ import numpy as np
 
 from .compiled import jit
 
-RATE, FLAT, COUNT = 3, 4, 5
+RATE, FLAT, COUNT, APART = 3, 4, 5, 6
 KEPT = 20  # readings or excursions remembered
 PARTS = 16  # a window keeps the first reading of each sixteenth of it
 CALM = 4  # readings further apart than a quarter of the span do not show that a value stands still
@@ -32,6 +32,18 @@ def signal(c: Any, m: Any, kind: Any, t: Any, x: Any) -> Any:
         return _flat(m, np.int64(c["reset"][0]), np.int64(c["reset"][1]), c["tier"] != 0, t, x)
     sign = np.int64(c["limit"][0])
     return _count(m, np.int64(c["reset"][0]), np.int64(c["limit"][1]), np.int64(c["reset"][1]), t, sign * x)
+
+
+@jit
+def apart(pts: Any, c: Any, t: Any, x: Any) -> Any:
+    """How far the reading is from its sibling's, where that one is usable and not further away in time than `span`."""
+    sibling = np.int64(c["limit"][1])
+    if sibling < 0:
+        return NOTHING
+    other = pts[sibling]
+    if other["heard_t"] < 0 or other["q"] > 1 or abs(t - np.int64(other["heard_t"])) > np.int64(c["reset"][0]):
+        return NOTHING
+    return min(abs(x - np.int64(other["v"])), MOST)
 
 
 @jit

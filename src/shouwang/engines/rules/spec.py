@@ -19,7 +19,7 @@ events.declares(
     rules__alert_shelved="有人按理由搁置到某时",
     rules__alert_unshelved="搁置结束",
 )
-TESTS = ("above", "below", "silent", "out_of_range", "rising", "falling", "flat")
+TESTS = ("above", "below", "silent", "out_of_range", "rising", "falling", "flat", "apart")
 BARE = ("out_of_range",)  # tests that take no argument: the instrument's own range is in the point
 
 
@@ -94,7 +94,9 @@ class Rule(content.Spec):
     tiers: list[Tier] = []
     hold: str | None = None  # on-delay; None: the point's own
     release: str | None = None  # off-delay; None: the point's own
-    within: str | None = None  # rising, falling: over how long; with `times`: how long an excursion counts
+    # rising, falling: over how long; `times`: how long an excursion counts; apart: how far apart in time two readings
+    # may be
+    within: str | None = None
     times: Argument | None = None  # above, below: so many excursions within `within`, instead of one
     band: Argument | None = None  # flat: what still counts as unchanged; none: the point's deadband
     unless: Unless | None = None  # while another point says so (plant stopped), alerts are suppressed, with proof
@@ -114,8 +116,8 @@ class Rule(content.Spec):
     def _signals(self) -> None:
         """What belongs to tests over a window stands where it is needed and nowhere else."""
         named = {name for t in self.steps for name in t.test}
-        if (self.within is not None) != bool(named & {"rising", "falling"} or self.times):
-            raise ValueError("rising、falling 和 times 要写 within(如 within: 10m),别的 test 不写 within")
+        if (self.within is not None) != bool(named & {"rising", "falling", "apart"} or self.times):
+            raise ValueError("rising、falling、apart 和 times 要写 within(如 within: 10m),别的 test 不写 within")
         if self.times and not named <= {"above", "below"}:
             raise ValueError("times(窗口内次数)只配 above 或 below")
         if self.times and len(self.steps) > 1:

@@ -99,6 +99,8 @@ def fresh(plan: Plan, folder: Path, depth: int | None = None) -> State:
     owner = np.array([plan.index.get(p, -1) for p in book.point.tolist()], np.int64)
     order = np.argsort(owner, kind="stable")
     order = order[owner[order] >= 0]
+    siblings = book.checks["kind"] == tiers.APART
+    book.checks["limit"][:, 1][siblings] = [plan.index.get(p, -1) for p in book.checks["limit"][siblings, 1].tolist()]
     return State(plan.version, plan.points["id"].astype(np.int64), plan.points["digits"].astype(np.int8), points,
                  [s.name for s in plan.sources], np.full(max(1, len(plan.sources)), -1, np.int64),
                  _ready(np.ascontiguousarray(book.checks[order])), owner[order], book.rules, book.rule[order],

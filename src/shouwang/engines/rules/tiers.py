@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from .compiled import COMPILED, Array, jit
-from .signals import COUNT, FLAT, MEMORY, NOTHING, RATE, signal
+from .signals import APART, COUNT, FLAT, MEMORY, NOTHING, RATE, apart, signal
 
-__all__ = ["COMPILED", "COUNT", "FLAT", "MEMORY", "RATE"]
+__all__ = ["APART", "COMPILED", "COUNT", "FLAT", "MEMORY", "RATE"]
 
 CHECK = np.dtype([  # one cache line of 64 bytes
     ("limit", "i4", (4,)),  # LL L H HH, units of 10**-digits; a check with a signal uses H and HH for it, and
-    # limit[0] sign, limit[1] excursion begins, reset[0] span ms, reset[1] excursion ends or band, wait[0] signal
+    # limit[0] sign, limit[1] where an excursion begins or the sibling's index, reset[0] span in ms, reset[1] where an
+    # excursion ends or the band, wait[0] the signal
     ("reset", "i4", (4,)),
     ("wait", "i4", (4,)),  # low 32 bits of the time at which the slot's pending change began
     ("on", "i4"), ("off", "i4"),  # delays, ms (silent: `on` is how long nothing may be heard)
@@ -112,11 +113,11 @@ def _limit_told(pts: Array, p: Any, checks: Array, j: Any, tier: Any, ev: Array,
     c = checks[j]
     e = ev[k - 1]
     kind = c["kind"]
-    if kind == RATE:
+    if kind in (RATE, APART):
         e["v"] = c["wait"][0]
     if kind == COUNT:
         e["limit"], e["has_limit"] = np.int64(c["limit"][0]) * np.int64(c["limit"][1]), 1
-    elif kind in (LIMIT, RATE):
+    elif kind in (LIMIT, RATE, APART):
         e["limit"], e["has_limit"] = c["limit"][_slot(tier)], 1
     elif kind == RANGE:
         if pts[p]["v"] > pts[p]["high"]:
@@ -231,15 +232,15 @@ def _counts(kind: Any, q: Any) -> Any:
     """Whether a reading of this quality says anything to a check of this kind."""
     if kind == SILENT:
         return q != NO_DATA
-    return q <= UNCERTAIN or (q == OVER_RANGE and kind != FLAT)
+    return q <= UNCERTAIN or (q == OVER_RANGE and kind != FLAT and kind != APART)
 
 
 @jit
-def _signal(c: Any, memory: Array, m: Any, kind: Any, t: Any, x: Any) -> Any:
+def _signal(pts: Array, c: Any, memory: Array, m: Any, kind: Any, t: Any, x: Any) -> Any:
     """What the tiers compare: the reading, or what a check with a memory makes of it."""
     if kind < RATE:
         return x
-    found = signal(c, memory[m], kind, t, x)
+    found = apart(pts, c, t, x) if kind == APART else signal(c, memory[m], kind, t, x)
     if found != NOTHING:
         c["wait"][0] = found
     return found
@@ -255,7 +256,7 @@ def _judge_one(pts: Array, p: Any, checks: Array, j: Any, memory: Array, m: Any,
     kind = np.int64(c["kind"])
     valued = kind == LIMIT or kind >= RATE
     told = k
-    seen = _signal(c, memory, m, kind, t, x) if _counts(kind, q) else NOTHING
+    seen = _signal(pts, c, memory, m, kind, t, x) if _counts(kind, q) else NOTHING
     if seen != NOTHING:
         before = np.int64(c["live"])
         c["live"] = _settle(c, _look(c, kind, seen, outside, valued and q == OVER_RANGE, t), before, ref, t)

@@ -70,6 +70,8 @@ def _sentence(alert: Alert) -> str:
     words = {"v": _plain(alert.first_value), "l": _plain(alert.limit_value), "u": alert.unit}
     if alert.kind == "rate":
         return _("窗口内变化 %(v)s %(u)s,达到或超过 %(l)s %(u)s。") % words
+    if alert.kind == "apart":
+        return _("与同处另一台仪表相差 %(v)s %(u)s,达到或超过 %(l)s %(u)s。") % words
     if alert.kind == "flat":
         return _("读数一直停在 %(v)s %(u)s 附近不变,仪表可能卡死。") % words
     if alert.kind == "count":

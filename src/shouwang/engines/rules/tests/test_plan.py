@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from shouwang.engines.rules import checkbook, limits, plan, state, tiers
-from shouwang.engines.rules.limits import Measured, Unjudged, Values
+from shouwang.engines.rules.limits import Measured, Values
+from shouwang.engines.rules.units import Unjudged, converted
 from shouwang.engines.subjects.models import Point, Subject
 from shouwang.engines.telemetry import plan as plans
 from shouwang.engines.telemetry.models import Channel, Source
@@ -132,12 +133,12 @@ MEASURED = Measured(1, "temperature", "℉", 1, "facility", "cn", limits={"h": D
 @pytest.mark.parametrize(("unit", "value", "expected"), [
     ("℉", "212", "212"), ("", "212", "212"), ("℃", "100", "212"), ("K", "373.15", "212")])
 def test_a_param_in_another_unit_is_converted(trial: Path, unit: str, value: str, expected: str) -> None:
-    assert abs(limits.converted(Decimal(value), unit, MEASURED) - Decimal(expected)) < Decimal("0.00001")
+    assert abs(converted(Decimal(value), unit, MEASURED) - Decimal(expected)) < Decimal("0.00001")
 
 
 def test_a_unit_nobody_can_convert_is_told(trial: Path) -> None:
     with pytest.raises(Unjudged, match="MPa"):
-        limits.converted(Decimal(1), "MPa", MEASURED)
+        converted(Decimal(1), "MPa", MEASURED)
 
 
 def test_a_limit_beyond_what_can_be_held_is_told(trial: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shouwang.engines.rules import limits, signals, tiers
+from shouwang.engines.rules import limits, signals, tiers, units
 from shouwang.engines.rules.checkbook import Check
 from shouwang.engines.rules.series import Bench, brief
 from shouwang.engines.telemetry.journal import Transition
@@ -145,7 +145,7 @@ def measured(**given: Any) -> limits.Measured:
 
 @pytest.mark.parametrize(("value", "unit", "size"), [("5", "℃", "5"), ("5", "K", "5")])
 def test_a_difference_knows_no_offset(value: str, unit: str, size: str) -> None:
-    assert limits.difference(Decimal(value), unit, measured()) == Decimal(size)
+    assert units.difference(Decimal(value), unit, measured()) == Decimal(size)
 
 
 def test_the_memory_of_a_window_never_overflows() -> None:
