@@ -31,9 +31,9 @@ from .change import Change
 from .checkbook import Check
 from .figures import Report, Row
 from .kernel import Kernel
-from .limits import Unjudged
 from .models import Alert
 from .spec import Rule
+from .units import Unjudged
 
 LEAD_MS = figures.DAY  # read before the span
 SLICE_MS = figures.DAY  # read at once
