@@ -1,6 +1,10 @@
 """The evidence file: whatever byte is changed, the verifier finds it and names the first broken record."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -97,3 +101,15 @@ def test_a_record_taken_out_put_in_or_moved_is_found() -> None:
 def test_what_is_no_evidence_is_said_to_be_none() -> None:
     for content in (b"", b"{}", b"\xff\xfe", b"[1]", b"{\n", "守望".encode()):
         assert not chain.verify(content).ok
+
+
+def test_the_verifier_runs_where_there_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "e.json").write_bytes(sealed())
+    run = ("import sys; sys.argv = ['shouwang', 'verify', 'e.json', '--json']\n"
+           "from shouwang.surfaces.cli.main import run\n"
+           "try: run()\n"
+           "finally: assert 'django' not in sys.modules")
+    bare = {k: v for k, v in os.environ.items() if not k.startswith(("SHOUWANG", "DJANGO"))}
+    done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, env=bare, capture_output=True, check=True)
+    assert json.loads(done.stdout)["ok"] is True
+    assert os.listdir(tmp_path) == ["e.json"]
