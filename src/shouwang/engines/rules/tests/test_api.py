@@ -73,5 +73,5 @@ def test_counts_trend_and_regions(client: TestClient, cast: Cast, alert: Alert) 
 
 def test_every_operation_has_an_access_rule() -> None:
     views: list[Any] = [op.view_func for p in router.path_operations.values() for op in p.operations]
-    assert len(views) == 9
+    assert len(views) == 10
     assert all(getattr(v, "access", "") for v in views)
