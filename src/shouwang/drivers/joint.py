@@ -19,6 +19,7 @@ from .limits import Limits
 from .scan import COMPILED, Found, Packet, Scanner
 
 log = logging.getLogger(__name__)
+A_TICK = 8 * 1024 * 1024  # [D] bytes of messages decoded in one tick; what is beyond waits for the next
 
 
 @dataclass(slots=True)
@@ -65,13 +66,21 @@ class Joint:
         """All that waits, decoded and offered; what finds no room stays for the next tick, in order."""
         if not self.letters:
             return
-        letters, self.letters = self.letters, deque()
-        for n, (letter, readings) in enumerate(zip(letters, self._decode(list(letters)), strict=True)):
+        letters = self._load()
+        for n, (letter, readings) in enumerate(zip(letters, self._decode(letters), strict=True)):
             fast = readings is not None and letter.plan is self.intake.plan
             source = letter.packet.source
             if not (self.intake.offer(source, readings, letter.done) if fast and readings else letter.carefully()):
-                self.letters = deque(list(letters)[n:])
+                self.letters.extendleft(reversed(letters[n:]))
                 return
+
+    def _load(self) -> list[Letter]:
+        """The messages of one tick: not more than can be judged within the next few ticks."""
+        out, size = [], 0
+        while self.letters and size < A_TICK:
+            out.append(self.letters.popleft())
+            size += len(out[-1].packet.payload)
+        return out
 
     def _decode(self, letters: list[Letter]) -> list[Readings | None]:
         scanner, plan = self.scanner, self.intake.plan
