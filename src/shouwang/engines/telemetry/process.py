@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ async def run(data: Path, judge: Judge, drivers: Mapping[str, Opener], submitter
     with lock(data):
         ingest = Ingest(data, judge)
         await ingest.start()
+        settle()
         server = await control.serve(control.path_of(data), answers(ingest, submitter))
         opened: dict[str, Closable] = {}
         try:
@@ -47,6 +49,13 @@ async def run(data: Path, judge: Judge, drivers: Mapping[str, Opener], submitter
             server.close()
             await ingest.stop()
             (data / "run" / "ingest.json").unlink(missing_ok=True)
+
+
+def settle() -> None:
+    """The plan stays for long: the collector of garbage need not walk it again and again between two messages."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def lock(data: Path) -> TextIO:
