@@ -1,6 +1,5 @@
 """One document in CAP's own element names."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,12 @@ def told(document: Document) -> dict[str, Any]:
 
 
 def _content(name: Any) -> bytes:
-    """A file as it is named, or as one of the shared ones (SHOUWANG_SHARED)."""
+    """A file as it is named."""
     if not isinstance(name, str) or not name:
         raise Malformed("需要 text(内容)或 file(文件)")
-    shared = os.environ.get("SHOUWANG_SHARED")
-    beside = [Path(shared) / "vectors", *sorted(Path(shared).glob("vectors/cap*"))] if shared else []
-    for path in (Path(name), *(folder / name for folder in beside)):
-        if path.is_file():
-            if path.stat().st_size > MAX_FILE:
-                raise Malformed(f"文件 {name[:200]} 超过 {MAX_FILE} 字节")
-            return path.read_bytes()
+    path = Path(name)
+    if path.is_file():
+        if path.stat().st_size > MAX_FILE:
+            raise Malformed(f"文件 {name[:200]} 超过 {MAX_FILE} 字节")
+        return path.read_bytes()
     raise Malformed(f"找不到文件 {name[:200]}")

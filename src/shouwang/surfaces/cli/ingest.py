@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     drivers: dict[str, process.Opener] = {"mqtt": endpoint}
     if args.broker:
         drivers["broker"] = broker
-    for setting in configured.read(data):
-        drivers[f"{setting.driver}:{setting.source}"] = configured.opener(setting)
+    for n, setting in enumerate(configured.read(data), 1):
+        drivers[f"{n}:{setting.driver}:{setting.source}"] = configured.opener(setting)
     uvloop.run(process.run(data, Kernel(), drivers, submitter))
     return 0

@@ -23,7 +23,7 @@ LOCALES = PACKAGE / "locale"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 CHINESE = re.compile(r"[一-鿿]")
-LOOK_UP = re.compile(r"\b_\((?!\s*[\"'f])")  # _(TABLE[key]): the words stand in a table
+LOOK_UP = re.compile(r"\b_\((?!\s*[\"'f\[\\])")  # _(TABLE[key]): the words stand in a table
 LOOKED_UP = ("drivers/reasons.py", "kernel/orders.py")  # tables that pages translate
 TITLED = ("permissions", "roles", "levels", "kinds", "quantities", "places", "rules", "flows")
 
