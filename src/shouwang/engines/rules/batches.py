@@ -16,12 +16,15 @@ from .tiers import (
     CLEARED,
     EVENT,
     MEMORY,
+    OVER_RANGE,
     PER_CHECK,
     POINT,
     RAISED,
     SILENT,
+    idle,
     judge_reading,
     run_out_if_waiting,
+    take,
 )
 
 DEPTH = 32  # [D] readings kept a point
@@ -78,41 +81,47 @@ def evaluate(pts: Array, checks: Array, rows: Array, memory: Array, place: Array
     """
     k = behind = 0
     depth = recent.t.shape[1]
+    last, low, high = pts["last_t"], pts["low"], pts["high"]
+    kind, limit, live, tier = checks["kind"], checks["limit"], checks["live"], checks["tier"]
+    old_points, old_live, old_tier = recent.points, recent.checks["live"], recent.checks["tier"]
+    kept_t, kept_v, kept_q, used, head = recent.t, recent.v, recent.q, recent.n, recent.head
     for i in range(n0, point.shape[0]):
-        p, ti, s = np.int64(point[i]), np.int64(t[i]), np.int64(source[i])
-        if k + PER_CHECK * (np.int64(rows[p + 1]) - np.int64(rows[p])) > ev.shape[0]:
+        p, ti, qi, x, s = np.int64(point[i]), np.int64(t[i]), np.int64(q[i]), np.int64(v[i]), np.int64(source[i])
+        first, end = np.int64(rows[p]), np.int64(rows[p + 1])
+        if k + PER_CHECK * (end - first) > ev.shape[0]:
             return i, k, behind
-        if ti <= pts["last_t"][p] or (depth and ti < spoken[p]):
+        if ti <= last[p] or (depth and ti < spoken[p]):
             late[behind] = i
             behind += 1
             continue
         if ti > seen[s]:
             seen[s] = ti
-        k = judge_reading(pts, p, checks, rows, memory, place, ti, np.int64(v[i]), np.int64(q[i]), np.int64(seen[s]),
-                          now, ev, k)
+        outside = qi == OVER_RANGE or x > high[p] or x < low[p]
+        busy = False  # the loop stands here, not in a function of its own: handing columns over costs more than it
+        for j in range(first, end):
+            busy = busy or live[j] != 0 or tier[j] != 0 or not idle(kind, limit, j, x, outside)
+        if not busy:
+            take(pts, p, ti, x, qi, np.int64(seen[s]))
+        else:
+            k = judge_reading(pts, p, checks, rows, memory, place, ti, x, qi, np.int64(seen[s]), now, ev, k)
         if depth:
-            remember(recent, rows, place, p, ti, v[i], q[i])
+            h, n = np.int64(head[p]), np.int64(used[p])
+            if n == depth:  # the oldest can no longer be amended
+                ot, ov, oq = np.int64(kept_t[p, h]), np.int64(kept_v[p, h]), np.int64(kept_q[p, h])
+                outside = oq == OVER_RANGE or ov > high[p] or ov < low[p]
+                busy = False
+                for j in range(first, end):
+                    busy = busy or old_live[j] != 0 or old_tier[j] != 0 or not idle(kind, limit, j, ov, outside)
+                if not busy:
+                    take(old_points, p, ot, ov, oq, ot)
+                else:
+                    absorb(recent, rows, place, p, ot, ov, oq)
+                h, n = (h + 1) % depth, n - 1
+                head[p], used[p] = h, n
+            at = (h + n) % depth
+            kept_t[p, at], kept_v[p, at], kept_q[p, at] = ti, x, qi
+            used[p] = n + 1
     return point.shape[0], k, behind
-
-
-@jit
-def remember(recent: Any, rows: Array, place: Array, p: Any, t: Any, v: Any, q: Any) -> None:
-    """Keep a point's newest reading; the oldest goes into the settled state when there is no room."""
-    depth = recent.t.shape[1]
-    if recent.n[p] == depth:
-        settle(recent, rows, place, p)
-    at = (np.int64(recent.head[p]) + np.int64(recent.n[p])) % depth
-    recent.t[p, at], recent.v[p, at], recent.q[p, at] = t, v, q
-    recent.n[p] += 1
-
-
-@jit
-def settle(recent: Any, rows: Array, place: Array, p: Any) -> None:
-    """The oldest kept reading of a point becomes part of what can no longer be amended."""
-    h = np.int64(recent.head[p])
-    absorb(recent, rows, place, p, recent.t[p, h], np.int64(recent.v[p, h]), np.int64(recent.q[p, h]))
-    recent.head[p] = (h + 1) % recent.t.shape[1]
-    recent.n[p] -= 1
 
 
 @jit

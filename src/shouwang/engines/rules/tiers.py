@@ -276,7 +276,7 @@ def requalify(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: 
 
 
 @jit
-def _idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
+def idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
     """A check with nothing open and nothing pending sees nothing crossed. Unused slots hold unreachable limits."""
     if kind[j] == LIMIT:
         return limit[j, 0] < x and limit[j, 1] < x and x < limit[j, 2] and x < limit[j, 3]
@@ -284,7 +284,7 @@ def _idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
 
 
 @jit
-def _take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
+def take(pts: Array, p: Any, t: Any, v: Any, q: Any, mark: Any) -> None:
     """Put a reading into its point: a value only when it is one."""
     r = pts[p]
     r["last_t"], r["q"] = t, q
@@ -313,9 +313,9 @@ def judge_reading(pts: Array, p: Any, checks: Array, rows: Array, memory: Array,
     for j in range(first, end):
         if live[j] >> 4:
             k = run_out_if_waiting(pts, p, checks, j, t, now, ev, k)
-    _take(pts, p, t, v, q, mark)
+    take(pts, p, t, v, q, mark)
     outside = q == OVER_RANGE or v > pts["high"][p] or v < pts["low"][p]
     for j in range(first, end):
-        if live[j] != 0 or tier[j] != 0 or not _idle(checks["kind"], checks["limit"], j, v, outside):
+        if live[j] != 0 or tier[j] != 0 or not idle(checks["kind"], checks["limit"], j, v, outside):
             k = _judge_one(pts, p, checks, j, memory, place[j], ref, now, ev, k)
     return k
