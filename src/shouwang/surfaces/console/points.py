@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from shouwang.engines.rules import limits, tiers
+from shouwang.engines.rules import limits, tiers, units
 from shouwang.engines.rules import read as rules
 from shouwang.engines.rules.spec import Rule, Tier
 from shouwang.engines.subjects import read
@@ -57,7 +57,7 @@ def bounds(point: Point) -> list[Bound]:
 def _bounds(rule: Rule, asked: limits.Measured, values: limits.Values) -> list[Bound]:
     try:
         check = limits.check_of(rule, asked, values)
-    except limits.Unjudged:
+    except units.Unjudged:
         return []
     if check is None:
         return []
