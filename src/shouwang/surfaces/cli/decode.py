@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from shouwang.drivers import configured
 from shouwang.drivers.rows import Malformed
+from shouwang.kernel.errors import BadInput
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +26,14 @@ def add(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decode each line; a line that cannot be decoded is answered and the next one goes on."""
     decode = configured.decoder(args.protocol)
-    with args.file.open("rb") if args.file else sys.stdin.buffer as lines:
-        for told in answers(lines, decode):
-            print(json.dumps(told, ensure_ascii=False), flush=True)
+    try:
+        with args.file.open("rb") if args.file else sys.stdin.buffer as lines:
+            for told in answers(lines, decode):
+                print(json.dumps(told, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # who reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as wrong:
+        raise BadInput(f"{args.file}: 读不了({wrong.strerror}),请核对路径") from None
     return 0
 
 

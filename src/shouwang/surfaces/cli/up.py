@@ -62,7 +62,8 @@ def prepare(demo: str, production: bool) -> None:
         print(f"首次启动:管理员账号 admin,密码 {password}(只显示这一次,登录后须修改)", flush=True)
     if demo and not Subject.objects.exists():
         print("正在生成演示城市(样例数据)……", flush=True)
-        subprocess.run([sys.executable, "-m", "shouwang", "seed", demo], check=True)
+        with subprocess.Popen([sys.executable, "-m", "shouwang", "ingest", "--compile"]):  # beside it: the other core
+            subprocess.run([sys.executable, "-m", "shouwang", "seed", demo], check=True)
     plan.compile_plan()
 
 
