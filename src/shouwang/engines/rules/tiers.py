@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import COMPILED, Array, jit
+from .compiled import COMPILED, Array, inlined, jit
 from .signals import APART, COUNT, FLAT, MEMORY, NOTHING, RATE, apart, signal
 
 __all__ = ["APART", "COMPILED", "COUNT", "FLAT", "MEMORY", "RATE"]
@@ -275,7 +275,7 @@ def requalify(pts: Array, p: Any, checks: Array, j: Any, at: Any, now: Any, ev: 
     return k
 
 
-@jit
+@inlined
 def idle(kind: Any, limit: Any, j: Any, x: Any, outside: Any) -> Any:
     """A check with nothing open and nothing pending sees nothing crossed. Unused slots hold unreachable limits."""
     if kind[j] == LIMIT:
