@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -166,40 +167,48 @@ class Publisher:
         self.client.username_pw_set(token)
         self.client.max_inflight_messages_set(IN_FLIGHT)
         self.refused = ""
-        self.client.on_connect = self._connected
+        self.published = self.acknowledged = 0  # messages; what a broken connection left is sent again by the client
+        self.news = threading.Condition()
+        self.client.on_connect, self.client.on_publish = self._connected, self._acknowledged
         try:
             self.client.connect(host, port, keepalive=60)
         except OSError as wrong:
             raise BadInput(f"连不上 MQTT {host}:{port}:{wrong}") from None
 
     def _connected(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            self.refused = str(reason)
+        with self.news:
+            self.refused = str(reason) if reason.is_failure else ""
+            self.news.notify()
+
+    def _acknowledged(self, _client: Any, _userdata: Any, _mid: int, _reason: Any, _properties: Any) -> None:
+        with self.news:
+            self.acknowledged += 1
+            self.news.notify()
 
     def play(self, rows: list[Row], moments: list[int], speed: float) -> int:
         """Publish in order; returns the number of readings acknowledged."""
         self.client.loop_start()
-        began, sent, waiting = time.monotonic(), 0, []
+        began, sent = time.monotonic(), 0
         for row, at in zip(rows, moments, strict=True):
             if speed > 0:
                 time.sleep(max(0.0, began + (at - moments[0]) / 1000 / speed - time.monotonic()))
             body, count = self._message(row, at)
-            waiting.append(self.client.publish("v1/gateway/telemetry", body, qos=1))
+            self.client.publish("v1/gateway/telemetry", body, qos=1)
+            self.published += 1
             sent += count
-            if len(waiting) >= IN_FLIGHT:
-                self._settle(waiting)
-        self._settle(waiting)
+            if self.published % IN_FLIGHT == 0:
+                self._settle()
+        self._settle()
         self.client.disconnect()
         self.client.loop_stop()
         return sent
 
-    def _settle(self, waiting: list[mqtt.MQTTMessageInfo]) -> None:
-        for info in waiting:
-            while not info.is_published():
-                if self.refused:
-                    raise BadInput(f"接入端拒绝了这个网关:{self.refused};请核对令牌")
-                info.wait_for_publish(0.5)
-        waiting.clear()
+    def _settle(self) -> None:
+        """Wait until everything published is acknowledged."""
+        with self.news:
+            self.news.wait_for(lambda: self.refused or self.acknowledged >= self.published)
+            if self.refused:
+                raise BadInput(f"接入端拒绝了这个网关:{self.refused};请核对令牌")
 
     def _message(self, row: Row, at: int) -> tuple[str, int]:
         devices: dict[str, dict[str, Any]] = {}
