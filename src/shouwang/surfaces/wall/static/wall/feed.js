@@ -28,10 +28,19 @@ export function feed(list, { levels, words, english, open }) {
         el("time", { className: "num" }, timeOf(fact.opened || fact.at))));
   }
 
+  let came = []; // what the stream told since the list was asked for: the answer may be older than it
+
+  /** The list is being asked for anew. */
+  function ask() {
+    came = [];
+  }
+
   function fill(facts) {
     list.replaceChildren(...facts.slice(0, LINES).map((fact) => line(fact, false)));
     if (!facts.length) list.append(el("li", { className: "nothing" }, words.no_alerts));
     for (const fact of facts) if (!fact.active) settle(fact.alert);
+    const known = new Set(facts.map((fact) => fact.alert));
+    for (const fact of came) if (fact.event !== "rules.alert_raised" || !known.has(fact.alert)) show(fact);
   }
 
   function settle(alert) {
@@ -43,6 +52,11 @@ export function feed(list, { levels, words, english, open }) {
 
   /** Whether the fact was news for the ticker. */
   function tell(fact) {
+    came = [...came, fact].slice(-LINES);
+    return show(fact);
+  }
+
+  function show(fact) {
     if (fact.event === "rules.alert_cleared") settle(fact.alert);
     if (!(fact.event in NEWS) || !fact.enterprise) return false;
     list.querySelector(".nothing")?.remove();
@@ -51,5 +65,5 @@ export function feed(list, { levels, words, english, open }) {
     return true;
   }
 
-  return { fill, tell };
+  return { ask, fill, tell };
 }

@@ -110,6 +110,7 @@ function nameParts(sheet, towns) {
 
 async function load(duration = 900) {
   const asked = `${state.region}|${state.scene}`;
+  ticker.ask();
   const [sheet, firms, counted] = await Promise.all([
     fetchJson(`/wall/map.json?${new URLSearchParams({ region: state.region })}`),
     fetchJson(`/wall/enterprises.json?${query()}`), fetchJson(`/wall/summary.json?${query()}`)]);
