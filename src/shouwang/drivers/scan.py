@@ -28,6 +28,7 @@ Array = NDArray[Any]
 GATEWAY, DEVICE = 0, 1  # {"device": [{"ts": …, "values": {…}}, …], …} and {"ts": …, "values": {…}} or {key: value}
 ODD = -1
 DIGITS = 18  # a longer number could overflow int64
+MOST = 1 << 40  # beyond what 32 bits hold, and far enough below int64 that one more digit cannot overflow it
 
 
 def jit(fn: F) -> F:
@@ -201,7 +202,7 @@ def _number(buf: Array, at: int, end: int, digits: int) -> tuple[int, int]:
     if negative:
         at += 1
     value, at = _integer(buf, at, end)
-    if at == ODD:
+    if at == ODD or value > MOST:
         return 0, ODD
     places, up = 0, False
     if at < end and buf[at] == 46:
@@ -213,13 +214,13 @@ def _number(buf: Array, at: int, end: int, digits: int) -> tuple[int, int]:
             elif at - begin == digits:
                 up = buf[at] >= 53
             at += 1
-            if value > 1 << 40 or at - begin > DIGITS:
+            if value > MOST or at - begin > DIGITS:
                 return 0, ODD
         if at == begin:
             return 0, ODD
     for _ in range(digits - places):
         value *= 10
-        if value > 1 << 40:
+        if value > MOST:
             return 0, ODD
     if up:
         value += 1

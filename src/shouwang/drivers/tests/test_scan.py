@@ -69,6 +69,8 @@ ASIDE = [
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":1.}}]}',
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":.5}}]}',
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":99999999999}}]}',
+    *(b'{"Tank A":[{"ts":1795298773556,"values":{"pressure":%s}}]}' % n for n in (
+        b"999999999999999999.5", b"922337203685477581.25", b"959230691832896684.0084", b"-959230691832896684.0084")),
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":1,"level":2}}]}',
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":1}}],"Tank A":[]}',
     b'{"Tank A":[{"ts":1795298773556,"values":{"level":1}}],"Tank A":[{"ts":1795298773557,"values":{"level":2}}]}',
@@ -115,6 +117,7 @@ def test_an_odd_message_leaves_its_neighbours_alone() -> None:
 
 NUMBERS = st.one_of(
     st.integers(-10**9, 10**9).map(str), st.decimals(-10**6, 10**6, places=3).map(str),
+    st.tuples(st.integers(10**17, 10**18 - 1), st.integers(0, 10**6)).map(lambda n: f"{n[0]}.{n[1]}"),
     st.decimals(-10, 10, places=12).map(lambda d: format(Decimal(d), "f")),
     st.sampled_from(["-0", "0", "-0.0", "0.5", "-0.05", "1e2", "true", "null", '"2"', "{}", "2147483647", "21474836.48",
                      "21474836.47", "-21474836.48", "-21474836.49", "0.995", "0.0049"]))
